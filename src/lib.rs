@@ -1,0 +1,14 @@
+//! Corecast: an MQTT broker, thread per core on io_uring.
+//!
+//! The map of the house, lowest floor first (`docs/ARCHITECTURE.md` has the whole plan):
+//!
+//! 1. [`mqtt`], [`limits`], [`metrics`], [`time`]: know nobody.
+//! 2. [`connection`], [`message`], [`config`]: siblings, blind to each other.
+//! 3. [`router`], [`session`]: siblings, blind to each other.
+//! 4. [`shard`]: one core's broker, pure: events in, effects out.
+//! 6. [`runtime`]: the only room that knows glommio, io_uring, sockets, clocks and threads.
+//! 7. [`cli`]: the command line.
+
+pub mod limits;
+pub mod message;
+pub mod time;

@@ -1,0 +1,83 @@
+//! Every bound of the broker, with its unit and its reason.
+//!
+//! A bound an operator may move is a field of [`Limits`] and a row in the configuration; one that only we may move is
+//! a constant. What happens at each bound is written beside it and counted in `metrics`.
+
+use std::time::Duration;
+
+/// Most shards one process may have: a set of peers is one 64-bit word.
+pub const SHARDS_MAX: usize = 64;
+
+/// The bounds one shard works within.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Connections of the whole process; one more is answered "quota exceeded" (0x97, or return code 3) and closed.
+    pub connections_max: usize,
+    /// Sessions of one shard, connected or not; a client that would add one is answered 0x97 or return code 3.
+    pub sessions_max: usize,
+    /// Bytes of the largest packet taken from a client; a larger one is answered 0x95 and closes the connection.
+    pub packet_bytes_max: u32,
+    /// QoS 1 and 2 publications one client may have unacknowledged towards us; CONNACK's Receive Maximum.
+    pub receive_maximum: u16,
+    /// QoS 1 and 2 publications we have unacknowledged towards one client, whatever it would allow.
+    pub inflight_messages_max: u16,
+    /// Messages waiting for one session beside those in flight; at the bound a message is dropped by the drop policy.
+    pub queue_messages_max: usize,
+    /// Bytes (topic, properties and payload) of the messages waiting for one session.
+    pub queue_bytes_max: usize,
+    /// Bytes waiting for one socket; at the bound QoS 0 is dropped, QoS 1 and 2 wait in the queue, and the client's own
+    /// packets are not read until half of it has left.
+    pub outbox_bytes_max: usize,
+    /// Retained messages; at the bound a new one is refused 0x97 (5.0, QoS 1 and 2) or delivered but not stored.
+    pub retained_messages_max: usize,
+    /// Bytes (topic, properties and payload) of all retained messages.
+    pub retained_bytes_max: usize,
+    /// Levels of a Topic Name or Topic Filter; beyond, 0x90 or 0x8F.
+    pub topic_levels_max: usize,
+    /// Bytes of a Topic Name or Topic Filter; beyond, 0x90 or 0x8F.
+    pub topic_bytes_max: usize,
+    /// Subscriptions of one session; one more is answered 0x97 (0x80 for 3.x).
+    pub subscriptions_max: usize,
+    /// Topic aliases a client may define; CONNACK's Topic Alias Maximum.
+    pub topic_alias_maximum: u16,
+    /// Topic aliases we define towards one client, whatever it would allow.
+    pub topic_alias_out_max: u16,
+    /// How long a connection may take to send its CONNECT, then it is closed.
+    pub connect_timeout: Duration,
+    /// How long a refused client may take to read why, and the last bytes of a closing one to leave.
+    pub linger_timeout: Duration,
+    /// Longest keep alive; a longer one (or none) is lowered to this and a 5.0 client told. Zero: no cap.
+    pub keep_alive_max_s: u16,
+    /// Longest session expiry interval, in seconds; `u32::MAX`: sessions may last for ever. 3.x persistent sessions
+    /// last this long after their connection.
+    pub session_expiry_interval_max_s: u32,
+}
+
+/// The default of every bound.
+pub const DEFAULT: Limits = Limits {
+    connections_max: 1_000_000,
+    sessions_max: 1_000_000,
+    packet_bytes_max: 2 * 1024 * 1024,
+    receive_maximum: 1024,
+    inflight_messages_max: 1024,
+    queue_messages_max: 10_000,
+    queue_bytes_max: 16 * 1024 * 1024,
+    outbox_bytes_max: 8 * 1024 * 1024,
+    retained_messages_max: 1_000_000,
+    retained_bytes_max: 1024 * 1024 * 1024,
+    topic_levels_max: 128,
+    topic_bytes_max: 65_535,
+    subscriptions_max: 200_000,
+    topic_alias_maximum: 64,
+    topic_alias_out_max: 64,
+    connect_timeout: Duration::from_secs(10),
+    linger_timeout: Duration::from_secs(2),
+    keep_alive_max_s: 0,
+    session_expiry_interval_max_s: u32::MAX,
+};
+
+impl Default for Limits {
+    fn default() -> Limits {
+        DEFAULT
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour tests: one binary, one file per behaviour.
