@@ -9,6 +9,9 @@
 //! 6. [`runtime`]: the only room that knows glommio, io_uring, sockets, clocks and threads.
 //! 7. [`cli`]: the command line.
 
+pub mod connection;
 pub mod limits;
 pub mod message;
+pub mod metrics;
+pub mod shard;
 pub mod time;

@@ -1,0 +1,205 @@
+//! Bytes waiting for the wire.
+//!
+//! Small packets are copied into one growing buffer; a large payload is shared and only marked at its place. The buffer
+//! is borrowed from a pool when the first byte comes and goes back when the last has left, so an idle connection owns
+//! none.
+
+use std::iter;
+use std::mem;
+
+use crate::message::Message;
+
+/// Payloads from this size on are shared with the message instead of copied (bytes). Below it, a copy of a few cache
+/// lines costs less than one more slice for the kernel to walk.
+pub const SHARED_PAYLOAD_BYTES_MIN: usize = 8 * 1024;
+
+/// Buffers larger than this are not kept in the pool (bytes).
+const POOLED_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// A run of bytes on its way to one socket.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    shared: Vec<SharedPayload>,
+    shared_bytes: usize,
+}
+
+/// A payload that stands between `bytes[..at]` and `bytes[at..]`.
+#[derive(Debug)]
+struct SharedPayload {
+    at: usize,
+    message: Message,
+}
+
+impl Chunk {
+    /// Bytes in all.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.shared_bytes
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All bytes as one slice, if no payload is shared.
+    pub fn as_single(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then_some(self.bytes.as_slice())
+    }
+
+    /// All bytes in order; empty slices are possible.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = iter::once(0).chain(self.shared.iter().map(|part| part.at));
+        let ends = self.shared.iter().map(|part| part.at).chain(iter::once(self.bytes.len()));
+        let payloads = self.shared.iter().map(|part| part.message.payload()).chain(iter::once(&[][..]));
+        starts.zip(ends).zip(payloads).flat_map(|((start, end), payload)| [&self.bytes[start..end], payload])
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.shared.clear();
+        self.shared_bytes = 0;
+    }
+}
+
+/// Spare buffers of one shard.
+#[derive(Debug)]
+pub struct ChunkPool {
+    spare: Vec<Chunk>,
+    spare_max: usize,
+}
+
+impl ChunkPool {
+    /// A pool that keeps at most `spare_max` buffers.
+    pub fn new(spare_max: usize) -> ChunkPool {
+        ChunkPool { spare: Vec::new(), spare_max }
+    }
+
+    /// Takes a buffer back.
+    pub fn put(&mut self, mut chunk: Chunk) {
+        if self.spare.len() < self.spare_max && chunk.bytes.capacity() <= POOLED_BUFFER_BYTES_MAX {
+            chunk.clear();
+            self.spare.push(chunk);
+        }
+    }
+
+    fn take(&mut self) -> Chunk {
+        self.spare.pop().unwrap_or_default()
+    }
+}
+
+/// What waits for one socket: a chunk that fills and the bytes of the one that is out.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    filling: Chunk,
+    out_bytes: usize,
+}
+
+impl Outbox {
+    /// Bytes that have not left yet, those at the driver included.
+    pub fn waiting_bytes(&self) -> usize {
+        self.filling.len() + self.out_bytes
+    }
+
+    /// Whether the driver has a chunk it has not reported as flushed.
+    pub fn is_out(&self) -> bool {
+        self.out_bytes != 0
+    }
+
+    /// Where to write the next packet; answers whether the outbox was empty until now. Cost: none once it is filling.
+    pub fn writer(&mut self, pool: &mut ChunkPool) -> (&mut Vec<u8>, bool) {
+        let first = self.filling.is_empty();
+        if first && self.filling.bytes.capacity() == 0 {
+            self.filling = pool.take();
+        }
+        (&mut self.filling.bytes, first)
+    }
+
+    /// Puts the payload of `message` behind what has been written, by copy or shared, whichever is cheaper.
+    pub fn push_payload(&mut self, message: &Message) {
+        let payload = message.payload();
+        if payload.len() < SHARED_PAYLOAD_BYTES_MIN {
+            self.filling.bytes.extend_from_slice(payload);
+        } else {
+            self.filling.shared.push(SharedPayload { at: self.filling.bytes.len(), message: message.clone() });
+            self.filling.shared_bytes += payload.len();
+        }
+    }
+
+    /// Hands out all that waits, if there is anything and nothing is out.
+    pub fn take(&mut self) -> Option<Chunk> {
+        if self.is_out() || self.filling.is_empty() {
+            return None;
+        }
+        self.out_bytes = self.filling.len();
+        Some(mem::take(&mut self.filling))
+    }
+
+    /// The chunk that was out has left.
+    pub fn flushed(&mut self) {
+        self.out_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Parts, Stamp};
+    use crate::time::Time;
+
+    fn message(payload: &[u8]) -> Message {
+        Message::new(Parts {
+            topic: "t",
+            properties: &[],
+            payload,
+            qos: 0,
+            retain: false,
+            expires_at: Time::NEVER,
+            stamp: Stamp::default(),
+        })
+    }
+
+    #[test]
+    fn large_payloads_are_shared_and_small_ones_copied_in_order() {
+        let mut pool = ChunkPool::new(4);
+        let mut outbox = Outbox::default();
+        let large = vec![7u8; SHARED_PAYLOAD_BYTES_MIN];
+        assert!(outbox.writer(&mut pool).1, "the first byte is announced");
+        outbox.writer(&mut pool).0.extend_from_slice(b"head1");
+        outbox.push_payload(&message(&large));
+        outbox.writer(&mut pool).0.extend_from_slice(b"head2");
+        outbox.push_payload(&message(b"small"));
+        assert!(!outbox.writer(&mut pool).1);
+        let chunk = outbox.take().expect("something waits");
+        assert!(chunk.as_single().is_none());
+        let all: Vec<u8> = chunk.slices().flatten().copied().collect();
+        assert_eq!(all, [b"head1".as_slice(), &large, b"head2small"].concat());
+        assert_eq!(all.len(), chunk.len());
+    }
+
+    #[test]
+    fn one_chunk_is_out_at_a_time_and_counts_until_it_has_left() {
+        let mut pool = ChunkPool::new(4);
+        let mut outbox = Outbox::default();
+        outbox.writer(&mut pool).0.extend_from_slice(b"one");
+        let chunk = outbox.take().expect("something waits");
+        outbox.writer(&mut pool).0.extend_from_slice(b"three");
+        assert!(outbox.take().is_none());
+        assert_eq!(outbox.waiting_bytes(), 8);
+        outbox.flushed();
+        pool.put(chunk);
+        assert_eq!(outbox.waiting_bytes(), 5);
+        assert_eq!(outbox.take().expect("the second").as_single(), Some(b"three".as_slice()));
+    }
+
+    #[test]
+    fn the_pool_keeps_few_and_small_buffers() {
+        let mut pool = ChunkPool::new(1);
+        pool.put(Chunk { bytes: Vec::with_capacity(POOLED_BUFFER_BYTES_MAX + 1), ..Chunk::default() });
+        assert_eq!(pool.spare.len(), 0);
+        pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
+        pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
+        assert_eq!(pool.spare.len(), 1);
+        assert!(pool.take().is_empty());
+    }
+}

@@ -1,0 +1,106 @@
+//! One row per counter. A shard owns its counters as plain integers; whoever reports them adds up the shards.
+
+/// Declares the counters once: the field, its doc comment, its name and its help come from the same row.
+macro_rules! counters {
+    ($($(#[doc = $help:literal])+ $name:ident,)+) => {
+        /// What one shard has counted since it started. Counters only grow, gauges (`*_now`) move both ways.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $name: u64,)+
+        }
+
+        impl Metrics {
+            /// Every row as (name, value, help), in the order of this file.
+            pub fn rows(&self) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+                [$((stringify!($name), self.$name, concat!($($help),+).trim_ascii()),)+].into_iter()
+            }
+
+            /// Adds another shard's rows to these.
+            pub fn add(&mut self, other: &Metrics) {
+                $(self.$name = self.$name.wrapping_add(other.$name);)+
+            }
+        }
+    };
+}
+
+counters! {
+    /// Network connections this shard has now, whether they have sent CONNECT or not.
+    connections_now,
+    /// Sessions of this shard now, connected or not.
+    sessions_now,
+    /// Retained messages known to this shard now (every shard knows all).
+    retained_now,
+    /// CONNECT packets that were accepted.
+    connects_accepted_total,
+    /// CONNECT packets that were refused, for whatever reason.
+    connects_refused_total,
+    /// Sockets handed to the home shard of their client id.
+    connections_moved_total,
+    /// Connections closed because the connection limit of the process was reached.
+    connections_over_limit_total,
+    /// Connections that did not send CONNECT in time.
+    connect_timeouts_total,
+    /// Connections closed because nothing came for one and a half keep alives.
+    keep_alive_timeouts_total,
+    /// Connections taken over by a newer one with the same client id.
+    takeovers_total,
+    /// Connections closed for bytes that are not MQTT or break its rules.
+    protocol_errors_total,
+    /// Sessions ended by their expiry interval.
+    sessions_expired_total,
+    /// CONNECT packets refused because the shard has as many sessions as it may.
+    sessions_refused_total,
+    /// PUBLISH packets received.
+    publish_received_total,
+    /// Payload bytes of PUBLISH packets received.
+    publish_received_payload_bytes_total,
+    /// PUBLISH packets written to outboxes.
+    publish_sent_total,
+    /// Wills published.
+    wills_published_total,
+    /// QoS 0 messages dropped because the receiver's outbox was full.
+    dropped_outbox_full_total,
+    /// QoS 1 and 2 messages dropped because the receiver's queue had its number of messages.
+    dropped_queue_messages_total,
+    /// QoS 1 and 2 messages dropped because the receiver's queue had its number of bytes.
+    dropped_queue_bytes_total,
+    /// Messages dropped because they expired before they could be sent.
+    dropped_expired_total,
+    /// Messages not sent because they are larger than the receiver's Maximum Packet Size.
+    dropped_too_large_total,
+    /// Messages to a shared subscription dropped because no member was left.
+    dropped_no_member_total,
+    /// Retained messages not stored because the number or bytes of retained messages reached the limit.
+    retained_refused_total,
+    /// Subscriptions refused because the client has as many as it may.
+    subscriptions_refused_total,
+    /// Publications and subscriptions refused for a topic with too many levels or bytes.
+    topics_refused_total,
+    /// Times a socket was not read for a while because its client did not take what we had for it.
+    slow_consumer_pauses_total,
+    /// Publications mailed to other shards.
+    mail_publish_sent_total,
+    /// Publications taken from other shards.
+    mail_publish_received_total,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_carry_name_value_and_help() {
+        let mut metrics = Metrics { takeovers_total: 3, ..Metrics::default() };
+        metrics.add(&Metrics { takeovers_total: 4, ..Metrics::default() });
+        let (_, value, help) = metrics.rows().find(|row| row.0 == "takeovers_total").expect("the row is there");
+        assert_eq!(value, 7);
+        assert_eq!(help, "Connections taken over by a newer one with the same client id.");
+    }
+
+    #[test]
+    fn names_end_in_a_unit() {
+        for (name, _, _) in Metrics::default().rows() {
+            assert!(name.ends_with("_total") || name.ends_with("_now"), "{name}");
+        }
+    }
+}

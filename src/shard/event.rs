@@ -1,0 +1,123 @@
+//! All that crosses the core's edge, as closed enums. The runtime and the simulated world are its two drivers.
+
+use std::net::SocketAddr;
+
+use crate::connection::Chunk;
+use crate::message::Message;
+use crate::time::Time;
+
+/// One connection of one shard. The driver makes them; a used index comes back with another generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    /// The driver's slot, small and reused.
+    pub index: u32,
+    /// Tells apart the connections that have used one slot.
+    pub generation: u32,
+}
+
+/// One shard of the process, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u8);
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address, if it has one.
+    pub address: Option<SocketAddr>,
+}
+
+/// What happens to a shard.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection is there; `admitted` is false when the process has as many as it may: its CONNECT is refused.
+    Opened {
+        /// The new connection.
+        connection: ConnectionId,
+        /// Where it comes from.
+        origin: Origin,
+        /// Whether it may become a client.
+        admitted: bool,
+    },
+    /// Bytes have come.
+    Received {
+        /// From this connection.
+        connection: ConnectionId,
+        /// Never empty; not kept beyond the call.
+        bytes: &'a [u8],
+    },
+    /// The chunk that was out has left completely.
+    Flushed {
+        /// To this connection.
+        connection: ConnectionId,
+        /// The chunk, to be used again.
+        chunk: Chunk,
+    },
+    /// The peer has closed or the connection broke; the driver has forgotten it.
+    Closed {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Another shard says something. From one shard mail comes in the order it was sent.
+    Mail {
+        /// Who says it.
+        from: ShardId,
+        /// What.
+        mail: Mail,
+    },
+    /// The time of `next_deadline` may have come.
+    Tick,
+    /// The process wants to end: say goodbye, be gone by `deadline`.
+    Drain {
+        /// After it the driver stops waiting.
+        deadline: Time,
+    },
+}
+
+/// What a shard wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// CONNECT is through here: receive freely from now on.
+    Established {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Do not read this socket.
+    Pause {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Read it again.
+    Resume {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Half-close once the outbox has left, then read and discard until the peer closes or `Close` comes.
+    Finish {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Close now; the shard has forgotten the connection.
+    Close {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// Give the socket to another shard; forgotten here.
+    Move {
+        /// This connection.
+        connection: ConnectionId,
+        /// The home of its client.
+        to: ShardId,
+        /// The first bytes to be received there: all that has come, CONNECT included.
+        unread: Vec<u8>,
+    },
+}
+
+/// What shards say to each other.
+#[derive(Debug)]
+pub enum Mail {
+    /// A publication for the receiving shard's own subscribers.
+    Publish {
+        /// The message.
+        message: Message,
+    },
+}
