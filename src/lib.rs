@@ -11,4 +11,5 @@
 
 pub mod limits;
 pub mod message;
+pub mod mqtt;
 pub mod time;
