@@ -1,7 +1,122 @@
-//! One Network Connection: what has come in and not yet made a packet, what waits to go out.
+//! One Network Connection: what has come in and not yet made a packet, what waits to go out, what was agreed on.
 //!
 //! Must not know subscribers, other connections or TCP.
 
+mod alias;
 mod outbox;
 
-pub use self::outbox::{Chunk, ChunkPool, Outbox};
+use std::mem;
+use std::time::Duration;
+
+use crate::mqtt::ProtocolVersion;
+use crate::time::Time;
+
+pub use self::alias::{AliasFault, InboundAliases, Naming, OutboundAliases};
+pub use self::outbox::{Chunk, ChunkPool, Outbox, SHARED_PAYLOAD_BYTES_MIN};
+
+/// Where a connection stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing but CONNECT may come.
+    AwaitingConnect,
+    /// CONNECT is through.
+    Open,
+    /// The last words are on their way; what still comes is thrown away.
+    Lingering,
+}
+
+/// One Network Connection, as its shard sees it.
+#[derive(Debug)]
+pub struct Connection {
+    /// Where it stands.
+    pub phase: Phase,
+    /// The version its CONNECT named; 5.0 until then.
+    pub version: ProtocolVersion,
+    /// Bytes waiting for the wire.
+    pub outbox: Outbox,
+    /// The client's Maximum Packet Size in bytes; `u32::MAX` if it named none.
+    pub maximum_packet_size: u32,
+    /// QoS 1 and 2 publications the client takes unacknowledged.
+    pub receive_maximum: u16,
+    /// Whether reasons may be explained to it [MQTT5-3.1.2-29].
+    pub request_problem_information: bool,
+    /// Whether it may become a client; not if the process had enough connections when it came.
+    pub admitted: bool,
+    /// Whether its socket is not being read.
+    pub paused: bool,
+    /// When the last bytes came.
+    pub last_received: Time,
+    /// One and a half keep alives; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
+    pub keep_alive: Duration,
+    /// The timer that is set for it.
+    pub timer: Option<Time>,
+    /// Aliases the client has defined.
+    pub inbound_aliases: InboundAliases,
+    /// Aliases we may define; none for 3.x and for clients that allow none.
+    pub outbound_aliases: Option<Box<OutboundAliases>>,
+    partial: Vec<u8>,
+}
+
+impl Connection {
+    /// A connection that has said nothing yet.
+    pub fn new(now: Time, admitted: bool) -> Connection {
+        Connection {
+            phase: Phase::AwaitingConnect,
+            version: ProtocolVersion::V5,
+            outbox: Outbox::default(),
+            maximum_packet_size: u32::MAX,
+            receive_maximum: u16::MAX,
+            request_problem_information: true,
+            admitted,
+            paused: false,
+            last_received: now,
+            keep_alive: Duration::ZERO,
+            timer: None,
+            inbound_aliases: InboundAliases::default(),
+            outbound_aliases: None,
+            partial: Vec::new(),
+        }
+    }
+
+    /// The beginning of a packet whose rest had not come yet; empty if there is none.
+    pub fn take_partial(&mut self) -> Vec<u8> {
+        mem::take(&mut self.partial)
+    }
+
+    /// Keeps the beginning of a packet until its rest comes. An idle connection keeps nothing and owns nothing.
+    pub fn keep_partial(&mut self, partial: Vec<u8>) {
+        self.partial = partial;
+    }
+
+    /// Whether `packet_bytes` is more than the client takes [MQTT5-3.1.2-24].
+    pub fn is_too_large(&self, packet_bytes: usize) -> bool {
+        packet_bytes > self.maximum_packet_size as usize
+    }
+
+    /// When silence becomes too long, if it can.
+    pub fn keep_alive_deadline(&self) -> Option<Time> {
+        (!self.keep_alive.is_zero()).then(|| self.last_received + self.keep_alive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_owns_no_memory_beside_itself() {
+        let mut connection = Connection::new(Time::START, true);
+        connection.keep_partial(vec![1, 2]);
+        assert_eq!(connection.take_partial(), [1, 2]);
+        assert_eq!(connection.take_partial().capacity(), 0);
+        assert!(mem::size_of::<Connection>() <= 256, "{} bytes", mem::size_of::<Connection>());
+    }
+
+    #[test]
+    fn no_keep_alive_means_no_deadline() {
+        let mut connection = Connection::new(Time::from_nanos(5), true);
+        assert_eq!(connection.keep_alive_deadline(), None);
+        connection.keep_alive = Duration::from_nanos(10);
+        assert_eq!(connection.keep_alive_deadline(), Some(Time::from_nanos(15)));
+    }
+}

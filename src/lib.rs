@@ -13,5 +13,8 @@ pub mod connection;
 pub mod limits;
 pub mod message;
 pub mod metrics;
+pub mod mqtt;
+pub mod router;
+pub mod session;
 pub mod shard;
 pub mod time;

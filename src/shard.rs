@@ -1,7 +1,442 @@
 //! One core's broker, pure: events in, effects out.
 //!
-//! Must not know executors, sockets, clocks, threads or other cores' memory.
+//! [`Shard::handle`] changes the tables of one core and fills outboxes; it never waits, reads no clock and sees no
+//! socket. Must not know executors, sockets, clocks, threads or other cores' memory. The flows are in the files beside:
+//! each does one packet family, and only this file closes connections.
 
+mod acknowledge;
+mod connect;
+mod deliver;
+mod disconnect;
+mod encoder;
 mod event;
+mod fault;
+mod mail;
+mod publication;
+mod publish;
+mod state;
+mod subscribe;
+mod timers;
+
+use std::mem;
+
+use crate::connection::{Chunk, Connection, Phase};
+use crate::metrics::Metrics;
+use crate::mqtt::{
+    connect_version, decode, decode_connect, decode_publish, next_frame, DecodeError, Frame, Packet, PacketType, ProtocolVersion, ReasonCode,
+};
+use crate::router::SessionKey;
+use crate::time::Time;
+
+use self::acknowledge::{on_puback, on_pubcomp, on_pubrec, on_pubrel};
+use self::connect::{on_connect, refuse_malformed};
+use self::deliver::pump;
+use self::disconnect::{on_closed, on_disconnect, on_session_due, say_goodbye, Goodbye};
+use self::fault::Fault;
+use self::mail::on_mail;
+use self::publish::on_publish;
+use self::state::State;
+use self::subscribe::{on_subscribe, on_unsubscribe};
+use self::timers::TimerKey;
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
+pub use self::state::{Seeds, ShardOptions};
+
+/// Sessions whose long work goes on in one tick.
+const WORK_PER_TICK: usize = 4;
+
+/// Retained messages looked at for expiry in one tick.
+const EXPIRE_PER_TICK: usize = 1024;
+
+/// One core's broker.
+#[derive(Debug)]
+pub struct Shard {
+    state: State,
+}
+
+/// Whether the packets behind this one are to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    /// The connection has moved, ended, or is saying its last words.
+    Stop,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(options: ShardOptions) -> Shard {
+        Shard { state: State::new(options) }
+    }
+
+    /// Takes one event. Effects, mail and filled outboxes are to be collected before the driver sleeps.
+    pub fn handle(&mut self, now: Time, event: Event<'_>) {
+        match event {
+            Event::Received { connection, bytes } => self.on_received(now, connection, bytes),
+            Event::Flushed { connection, chunk } => self.on_flushed(now, connection, chunk),
+            Event::Mail { from, mail } => on_mail(&mut self.state, now, from, mail),
+            Event::Opened { connection, origin: _, admitted } => {
+                let due = now + self.state.options.limits.connect_timeout;
+                self.state.add_slot(connection, Connection::new(now, admitted));
+                self.state.set_connection_timer(connection, Some(due));
+            }
+            Event::Closed { connection } => on_closed(&mut self.state, now, connection),
+            Event::Tick => self.on_tick(now),
+            Event::Drain { deadline: _ } => self.on_drain(now),
+        }
+    }
+
+    /// Appends what is to be done, in order.
+    pub fn take_effects(&mut self, into: &mut Vec<Effect>) {
+        into.append(&mut self.state.effects);
+    }
+
+    /// Appends the connections whose outbox has got its first byte since this was last asked.
+    pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
+        into.append(&mut self.state.dirty);
+    }
+
+    /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.
+    pub fn take_output(&mut self, connection: ConnectionId) -> Option<Chunk> {
+        self.state.slot_mut(connection)?.connection.outbox.take()
+    }
+
+    /// The peers that mail waits for, a bit each.
+    pub fn mail_waiting(&self) -> u64 {
+        self.state.mail_waiting
+    }
+
+    /// Moves the mail for one peer to an empty list, in order.
+    pub fn take_mail(&mut self, to: ShardId, into: &mut Vec<Mail>) {
+        debug_assert!(into.is_empty());
+        if let Some(batch) = self.state.mail.get_mut(usize::from(to.0)) {
+            mem::swap(batch, into);
+            self.state.mail_waiting &= !(1 << to.0);
+        }
+    }
+
+    /// When `Tick` is wanted.
+    pub fn next_deadline(&self) -> Option<Time> {
+        if self.state.work.is_empty() {
+            self.state.timers.next()
+        } else {
+            Some(Time::START)
+        }
+    }
+
+    /// Whether the goodbyes of a drain have all been said: no connection is left.
+    pub fn is_drained(&self) -> bool {
+        self.state.draining && self.state.metrics.connections_now == 0
+    }
+
+    /// Whether nothing is left of any client: no session, subscription, interest, timer or work.
+    pub fn is_empty(&self) -> bool {
+        let state = &self.state;
+        state.clients.is_empty()
+            && state.by_client_id.is_empty()
+            && state.metrics.connections_now == 0
+            && state.router.is_empty()
+            && state.timers.is_empty()
+            && state.work.is_empty()
+            && state.pending_subacks.is_empty()
+            && state.mail_waiting == 0
+    }
+
+    /// What has been counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.state.metrics
+    }
+
+    /// The retained topics with their payloads, in order of topic: what all shards must agree on at rest.
+    pub fn retained(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.state.router.retained().iter().map(|message| (message.topic(), message.payload()))
+    }
+
+    /// Bytes from a socket: cut into packets in place; only the beginning of an unfinished packet is copied.
+    fn on_received(&mut self, now: Time, id: ConnectionId, mut bytes: &[u8]) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        if slot.connection.phase == Phase::Lingering {
+            return;
+        }
+        slot.connection.last_received = now;
+        let mut partial = slot.connection.take_partial();
+        if !partial.is_empty() {
+            match self.complete(&mut partial, &mut bytes) {
+                Err(error) => return self.on_bad_frame(now, id, &partial, error),
+                Ok(false) => return self.keep(id, partial),
+                Ok(true) => {
+                    if !self.state.slot(id).is_some_and(|slot| slot.connection.phase == Phase::AwaitingConnect) {
+                        self.consume(now, id, &partial);
+                    } else {
+                        // CONNECT may have to move with all that came behind it.
+                        partial.extend_from_slice(bytes);
+                        bytes = &[];
+                        let used = self.consume(now, id, &partial);
+                        partial.drain(..used.min(partial.len()));
+                        if !partial.is_empty() {
+                            self.keep(id, partial);
+                        }
+                    }
+                }
+            }
+        }
+        let used = self.consume(now, id, bytes);
+        if used < bytes.len() {
+            self.keep(id, bytes[used..].to_vec());
+        }
+        self.pause_if_slow(id);
+    }
+
+    /// Adds to an unfinished packet what belongs to it; answers whether it is whole now.
+    fn complete(&self, partial: &mut Vec<u8>, bytes: &mut &[u8]) -> Result<bool, DecodeError> {
+        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+        loop {
+            let missing = match frame_bytes(partial, packet_bytes_max)? {
+                Some(total) if total <= partial.len() => return Ok(true),
+                Some(total) => total - partial.len(),
+                None => 1,
+            };
+            if bytes.is_empty() {
+                return Ok(false);
+            }
+            let (mine, rest) = bytes.split_at(missing.min(bytes.len()));
+            partial.extend_from_slice(mine);
+            *bytes = rest;
+        }
+    }
+
+    fn keep(&mut self, id: ConnectionId, partial: Vec<u8>) {
+        if let Some(slot) = self.state.slot_mut(id) {
+            if slot.connection.phase != Phase::Lingering {
+                slot.connection.keep_partial(partial);
+            }
+        }
+    }
+
+    /// Handles all whole packets in `bytes`; answers how many bytes need not be kept.
+    fn consume(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
+        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let frame = match next_frame(rest, packet_bytes_max) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return at,
+                Err(error) => {
+                    self.on_bad_frame(now, id, rest, error);
+                    return bytes.len();
+                }
+            };
+            at += frame.total_bytes;
+            if self.on_frame(now, id, &frame, rest) == Next::Stop {
+                return bytes.len();
+            }
+        }
+        at
+    }
+
+    fn on_frame(&mut self, now: Time, id: ConnectionId, frame: &Frame, rest: &[u8]) -> Next {
+        let Some(slot) = self.state.slot(id) else { return Next::Stop };
+        let Some(body) = rest.get(frame.header_bytes..frame.total_bytes) else { return Next::Stop };
+        match (slot.connection.phase, slot.session) {
+            (Phase::Open, Some(session)) => {
+                let version = slot.connection.version;
+                match self.on_packet(now, id, session, version, frame.first_byte, body) {
+                    Ok(next) => next,
+                    Err(fault) => self.part(now, id, fault),
+                }
+            }
+            (Phase::AwaitingConnect, _) => self.on_first_packet(now, id, frame.first_byte, body, rest),
+            (Phase::Open | Phase::Lingering, _) => Next::Stop,
+        }
+    }
+
+    /// The first packet must be CONNECT [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
+    fn on_first_packet(&mut self, now: Time, id: ConnectionId, first_byte: u8, body: &[u8], unread: &[u8]) -> Next {
+        if PacketType::from_first_byte(first_byte) != Some(PacketType::Connect) {
+            self.state.metrics.protocol_errors_total += 1;
+            self.state.finish(now, id);
+            return Next::Stop;
+        }
+        match decode_connect(body) {
+            Ok(packet) => {
+                let is_here = on_connect(&mut self.state, now, id, &packet, unread);
+                if is_here {
+                    Next::GoOn
+                } else {
+                    Next::Stop
+                }
+            }
+            Err(error) => {
+                refuse_malformed(&mut self.state, now, id, connect_version(body), error);
+                Next::Stop
+            }
+        }
+    }
+
+    fn on_packet(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        session: SessionKey,
+        version: ProtocolVersion,
+        first_byte: u8,
+        body: &[u8],
+    ) -> Result<Next, Fault> {
+        let state = &mut self.state;
+        if first_byte >> 4 == PacketType::Publish as u8 {
+            on_publish(state, now, id, session, &decode_publish(version, first_byte, body)?)?;
+            return Ok(Next::GoOn);
+        }
+        match decode(version, first_byte, body)? {
+            Packet::Publish(packet) => on_publish(state, now, id, session, &packet)?,
+            Packet::Puback(packet) => on_puback(state, now, session, &packet)?,
+            Packet::Pubrec(packet) => on_pubrec(state, now, id, session, &packet)?,
+            Packet::Pubrel(packet) => on_pubrel(state, id, session, &packet),
+            Packet::Pubcomp(packet) => on_pubcomp(state, now, session, &packet)?,
+            Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
+            Packet::Unsubscribe(packet) => on_unsubscribe(state, id, session, &packet),
+            Packet::Pingreq => {
+                // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
+                state.write(id, |version, out| Packet::Pingresp.encode(version, out));
+            }
+            Packet::Disconnect(packet) => {
+                on_disconnect(state, now, id, session, &packet)?;
+                return Ok(Next::Stop);
+            }
+            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
+            Packet::Connect(_) => return Err(Fault::protocol("a second CONNECT")),
+            // [MQTT5-4.12.0-7]
+            Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
+            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(Fault::protocol("a packet only servers send"));
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Bytes that cannot be cut into packets.
+    fn on_bad_frame(&mut self, now: Time, id: ConnectionId, rest: &[u8], error: DecodeError) {
+        let Some(slot) = self.state.slot(id) else { return };
+        match slot.connection.phase {
+            Phase::Open => {
+                self.part(now, id, Fault::from(error));
+            }
+            Phase::AwaitingConnect => {
+                // The beginning of CONNECT may already say how to answer.
+                let body = rest.get(2..).unwrap_or_default();
+                let is_connect = rest.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
+                let version = connect_version(body).filter(|_| is_connect);
+                refuse_malformed(&mut self.state, now, id, version, error);
+            }
+            Phase::Lingering => {}
+        }
+    }
+
+    /// Parts from a client that broke the rules [MQTT5-4.13.1-1] [MQTT311-4.8.0-1].
+    fn part(&mut self, now: Time, id: ConnectionId, fault: Fault) -> Next {
+        self.state.metrics.protocol_errors_total += 1;
+        say_goodbye(&mut self.state, now, id, Goodbye::Fault(fault));
+        Next::Stop
+    }
+
+    /// A client that does not take what we have for it may not make us collect more.
+    fn pause_if_slow(&mut self, id: ConnectionId) {
+        let outbox_bytes_max = self.state.options.limits.outbox_bytes_max;
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        let connection = &mut slot.connection;
+        let is_full = connection.outbox.waiting_bytes() >= outbox_bytes_max;
+        if is_full && !connection.paused && connection.phase == Phase::Open {
+            connection.paused = true;
+            self.state.metrics.slow_consumer_pauses_total += 1;
+            self.state.effects.push(Effect::Pause { connection: id });
+        }
+    }
+
+    fn on_flushed(&mut self, now: Time, id: ConnectionId, chunk: Chunk) {
+        self.state.pool.put(chunk);
+        let outbox_bytes_max = self.state.options.limits.outbox_bytes_max;
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        let session = slot.session;
+        let connection = &mut slot.connection;
+        connection.outbox.flushed();
+        if connection.paused {
+            // Not read, it cannot show that it is alive in another way than by taking what it gets.
+            connection.last_received = now;
+            if connection.outbox.waiting_bytes() <= outbox_bytes_max / 2 {
+                connection.paused = false;
+                self.state.effects.push(Effect::Resume { connection: id });
+            }
+        }
+        if let Some(session) = session {
+            pump(&mut self.state, now, session);
+        }
+    }
+
+    fn on_tick(&mut self, now: Time) {
+        while let Some(key) = self.state.timers.take_due(now) {
+            match key {
+                TimerKey::Connection(id) => self.on_connection_due(now, id),
+                TimerKey::Session(session) => on_session_due(&mut self.state, now, session),
+                TimerKey::Retained => {
+                    self.state.retained_timer = None;
+                    self.state.router.retained_mut().expire(now, EXPIRE_PER_TICK);
+                    self.state.metrics.retained_now = self.state.router.retained().len() as u64;
+                    self.state.set_retained_timer();
+                }
+            }
+        }
+        for _ in 0..self.state.work.len().min(WORK_PER_TICK) {
+            let Some(session) = self.state.work.pop_front() else { break };
+            if let Some(client) = self.state.client_mut(session) {
+                client.has_work = false;
+                pump(&mut self.state, now, session);
+            }
+        }
+    }
+
+    /// A connection's timer: what it means depends on where the connection stands.
+    fn on_connection_due(&mut self, now: Time, id: ConnectionId) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        slot.connection.timer = None;
+        match slot.connection.phase {
+            Phase::AwaitingConnect => {
+                self.state.metrics.connect_timeouts_total += 1;
+                self.state.remove_slot(id);
+                self.state.effects.push(Effect::Close { connection: id });
+            }
+            Phase::Lingering => {
+                self.state.remove_slot(id);
+                self.state.effects.push(Effect::Close { connection: id });
+            }
+            Phase::Open => match slot.connection.keep_alive_deadline() {
+                Some(deadline) if deadline <= now => {
+                    // [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]
+                    self.state.metrics.keep_alive_timeouts_total += 1;
+                    let fault = Fault::new(ReasonCode::KeepAliveTimeout, "nothing came for too long");
+                    say_goodbye(&mut self.state, now, id, Goodbye::Fault(fault));
+                }
+                // Something came meanwhile: the timer is set anew only when it fires, not with every packet.
+                due => self.state.set_connection_timer(id, due),
+            },
+        }
+    }
+
+    /// Begins to end: no CONNECT is accepted any more, and who is here is told.
+    fn on_drain(&mut self, now: Time) {
+        self.state.draining = true;
+        let open: Vec<ConnectionId> = (0..)
+            .zip(&self.state.slots)
+            .filter_map(|(index, slot)| {
+                let slot = slot.as_ref()?;
+                (slot.connection.phase != Phase::Lingering)
+                    .then_some(ConnectionId { index, generation: slot.generation })
+            })
+            .collect();
+        for id in open {
+            match self.state.slot(id).map(|slot| slot.connection.phase) {
+                Some(Phase::Open) => say_goodbye(&mut self.state, now, id, Goodbye::Draining),
+                Some(Phase::AwaitingConnect) => self.state.finish(now, id),
+                Some(Phase::Lingering) | None => {}
+            }
+        }
+    }
+}

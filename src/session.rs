@@ -1,0 +1,144 @@
+//! One Session State: what one client is owed and what it has begun.
+//!
+//! Must not know connections, other sessions or the router: a subscription is a number here, a message is shared.
+
+mod delivery;
+mod inflight;
+mod queue;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::mqtt::{PacketId, QoS};
+use crate::time::Time;
+
+pub use self::delivery::{Delivery, Identifiers};
+pub use self::inflight::{Acknowledged, Inflight, Next};
+pub use self::queue::{Overflow, Queue, QueueBounds, QueueFull};
+
+/// The Session State of one client [MQTT5-4.1.0-1].
+#[derive(Debug)]
+pub struct Session {
+    /// The client's identifier.
+    pub client_id: Arc<str>,
+    /// Seconds the session lives after its connection; 0: not at all, `u32::MAX`: for ever.
+    pub expiry_interval_s: u32,
+    /// The message to be published if the connection ends without goodbye, or later than that.
+    pub will: Option<Box<Will>>,
+    /// When a delayed will is due; only while disconnected.
+    pub will_due: Option<Time>,
+    /// When the session ends; only while disconnected.
+    pub ends_at: Option<Time>,
+    /// Messages out to the client.
+    pub inflight: Inflight,
+    /// Messages waiting.
+    pub queue: Queue,
+    inbound: Inbound,
+}
+
+/// A Will Message, kept until it is published or no longer wanted.
+#[derive(Debug, Clone)]
+pub struct Will {
+    /// Its valid Topic Name.
+    pub topic: Box<str>,
+    /// Its payload.
+    pub payload: Box<[u8]>,
+    /// The 5.0 properties to be forwarded, encoded.
+    pub forwarded: Box<[u8]>,
+    /// Its QoS.
+    pub qos: QoS,
+    /// Its RETAIN flag.
+    pub retain: bool,
+    /// Seconds between the end of the connection and its publication.
+    pub delay_interval_s: u32,
+    /// Seconds it lives after its publication.
+    pub message_expiry_interval_s: Option<u32>,
+}
+
+/// Packet Identifiers of QoS 2 publications received and not yet released. They arrive and leave mostly in order.
+#[derive(Debug, Default)]
+struct Inbound {
+    received: VecDeque<PacketId>,
+}
+
+impl Session {
+    /// A new session without subscriptions, messages or will.
+    pub fn new(client_id: Arc<str>, expiry_interval_s: u32) -> Session {
+        Session {
+            client_id,
+            expiry_interval_s,
+            will: None,
+            will_due: None,
+            ends_at: None,
+            inflight: Inflight::default(),
+            queue: Queue::default(),
+            inbound: Inbound::default(),
+        }
+    }
+
+    /// Notes a QoS 2 PUBLISH; `false` if it has been received before and not been released: then it must not be
+    /// published again [MQTT5-4.3.3-10].
+    pub fn receive(&mut self, packet_id: PacketId) -> bool {
+        if self.has_received(packet_id) {
+            return false;
+        }
+        self.inbound.received.push_back(packet_id);
+        true
+    }
+
+    /// Whether a QoS 2 PUBLISH with this identifier has come and not been released.
+    pub fn has_received(&self, packet_id: PacketId) -> bool {
+        self.inbound.received.contains(&packet_id)
+    }
+
+    /// PUBREL: the identifier may be used anew; `false` if it was not known.
+    pub fn release(&mut self, packet_id: PacketId) -> bool {
+        let received = &mut self.inbound.received;
+        let Some(at) = received.iter().position(|known| *known == packet_id) else { return false };
+        received.remove(at);
+        if received.is_empty() && received.capacity() > 64 {
+            *received = VecDeque::new();
+        }
+        true
+    }
+
+    /// QoS 2 publications received and not yet released: what counts against our Receive Maximum.
+    pub fn received_count(&self) -> usize {
+        self.inbound.received.len()
+    }
+
+    /// When something is due while the client is away: its will or the end of its session.
+    pub fn due(&self) -> Option<Time> {
+        match (self.will_due, self.ends_at) {
+            (Some(will), Some(end)) => Some(will.min(end)),
+            (will, end) => will.or(end),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mqtt5_4_3_3_10_a_repeated_qos_2_publish_is_received_once_until_released() {
+        let mut session = Session::new("c".into(), 0);
+        let id = PacketId::new(9).expect("not zero");
+        assert!(session.receive(id));
+        assert!(!session.receive(id));
+        assert_eq!(session.received_count(), 1);
+        assert!(session.release(id));
+        assert!(!session.release(id));
+        assert!(session.receive(id));
+    }
+
+    #[test]
+    fn what_is_due_first_is_due() {
+        let mut session = Session::new("c".into(), 5);
+        assert_eq!(session.due(), None);
+        session.ends_at = Some(Time::from_nanos(5));
+        assert_eq!(session.due(), Some(Time::from_nanos(5)));
+        session.will_due = Some(Time::from_nanos(3));
+        assert_eq!(session.due(), Some(Time::from_nanos(3)));
+    }
+}

@@ -1,0 +1,312 @@
+//! CONNECT: to the right shard, to the right session, with the right CONNACK.
+
+use std::collections::{HashSet, VecDeque};
+use std::mem;
+use std::sync::Arc;
+
+use crate::connection::{OutboundAliases, Phase};
+use crate::limits::Limits;
+use crate::mqtt::{
+    Connack, Connect, DecodeError, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode, Will as ConnectWill,
+};
+use crate::router::SessionKey;
+use crate::session::{Session, Will};
+use crate::shard::deliver::pump;
+use crate::shard::disconnect::{end_session, say_goodbye, set_members_connected, Goodbye};
+use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::fault::Fault;
+use crate::shard::state::{patience, Client, State};
+use crate::time::Time;
+
+/// A CONNECT, decoded; `unread` is all that has come, from its first byte on. Answers whether the connection is still
+/// here.
+pub(crate) fn on_connect(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    packet: &Connect<'_>,
+    unread: &[u8],
+) -> bool {
+    if let Err(fault) = check(state, id, packet) {
+        note_agreement(state, id, packet);
+        refuse_connect(state, now, id, fault);
+        return true;
+    }
+    if !packet.client_id.is_empty() {
+        let home = state.home(packet.client_id);
+        if home != state.options.id {
+            state.remove_slot(id);
+            state.metrics.connections_moved_total += 1;
+            state.effects.push(Effect::Move { connection: id, to: home, unread: unread.to_vec() });
+            return false;
+        }
+    }
+    note_agreement(state, id, packet);
+    let assigned = packet.client_id.is_empty().then(|| state.assign_client_id());
+    let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let Some((session, present)) = open_session(state, now, packet, client_id) else {
+        state.metrics.sessions_refused_total += 1;
+        refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
+        return true;
+    };
+    attach(state, now, id, session, packet);
+    let mut properties = PropertyBuffer::default();
+    if packet.version == ProtocolVersion::V5 {
+        describe(state, session, packet, assigned.as_deref(), &mut properties);
+    }
+    let connack = Connack {
+        session_present: present && packet.version != ProtocolVersion::V3_1,
+        reason: ReasonCode::Success,
+        properties: properties.as_properties(),
+    };
+    let written = state.write(id, |version, out| Packet::Connack(connack).encode(version, out));
+    if !written {
+        // Its Maximum Packet Size is below what every CONNACK needs: nothing can be said to it [MQTT5-3.1.2-24].
+        say_goodbye(state, now, id, Goodbye::Fault(Fault::new(ReasonCode::PacketTooLarge, "")));
+        return true;
+    }
+    state.metrics.connects_accepted_total += 1;
+    state.effects.push(Effect::Established { connection: id });
+    if let Some(client) = state.client_mut(session) {
+        // [MQTT5-4.4.0-1]
+        client.session.inflight.restart();
+    }
+    pump(state, now, session);
+    true
+}
+
+/// Answers a CONNECT that cannot be accepted, then parts from the client.
+pub(crate) fn refuse_connect(state: &mut State, now: Time, id: ConnectionId, fault: Fault) {
+    state.metrics.connects_refused_total += 1;
+    let Some(slot) = state.slot(id) else { return };
+    let mut properties = PropertyBuffer::default();
+    if slot.connection.version == ProtocolVersion::V5 {
+        if slot.connection.request_problem_information && !fault.text.is_empty() {
+            properties.push(Property::ReasonString(fault.text));
+        }
+        if fault.reason == ReasonCode::UseAnotherServer {
+            if let Some(reference) = &state.options.server_reference {
+                properties.push(Property::ServerReference(reference));
+            }
+        }
+    }
+    // [MQTT5-3.2.2-19]: without the explanation, if the explanation makes it too large.
+    for properties in [properties.as_properties(), Properties::EMPTY] {
+        let connack = Connack { session_present: false, reason: fault.reason, properties };
+        if state.write(id, |version, out| Packet::Connack(connack).encode(version, out)) {
+            break;
+        }
+    }
+    state.finish(now, id);
+}
+
+/// Answers bytes that should have been a CONNECT. Who does not speak MQTT is not answered in MQTT; a 3.x client is only
+/// told what its return codes can say [MQTT311-3.1.4-1].
+pub(crate) fn refuse_malformed(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    version: Option<ProtocolVersion>,
+    error: DecodeError,
+) {
+    state.metrics.protocol_errors_total += 1;
+    let reason = error.reason_code();
+    let answers = match version {
+        None => reason == ReasonCode::UnsupportedProtocolVersion,
+        Some(ProtocolVersion::V5) => true,
+        Some(ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1) => {
+            matches!(reason, ReasonCode::UnsupportedProtocolVersion | ReasonCode::ClientIdentifierNotValid)
+        }
+    };
+    if let Some(slot) = state.slot_mut(id) {
+        // An unknown level is answered in the oldest form, which every client can read [MQTT311-3.1.2-2].
+        slot.connection.version = version.unwrap_or(ProtocolVersion::V3_1_1);
+    }
+    if answers {
+        refuse_connect(state, now, id, Fault::from(error));
+    } else {
+        state.metrics.connects_refused_total += 1;
+        state.finish(now, id);
+    }
+}
+
+/// What can be refused before it is known where the client belongs.
+fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<(), Fault> {
+    let Some(slot) = state.slot(id) else { return Ok(()) };
+    if !slot.connection.admitted {
+        state.metrics.connections_over_limit_total += 1;
+        return Err(Fault::new(ReasonCode::QuotaExceeded, "too many connections"));
+    }
+    if state.draining {
+        return Err(match state.options.server_reference {
+            Some(_) => Fault::new(ReasonCode::UseAnotherServer, "server is shutting down"),
+            None => Fault::new(ReasonCode::ServerUnavailable, "server is shutting down"),
+        });
+    }
+    if packet.authentication_method.is_some() {
+        // [MQTT5-4.12.0-1]
+        return Err(Fault::new(ReasonCode::BadAuthenticationMethod, "no authentication method is configured"));
+    }
+    let may_assign = match packet.version {
+        ProtocolVersion::V3_1 => false,
+        // [MQTT311-3.1.3-8]
+        ProtocolVersion::V3_1_1 => packet.clean_start,
+        ProtocolVersion::V5 => true,
+    };
+    if packet.client_id.is_empty() && !may_assign {
+        return Err(Fault::new(ReasonCode::ClientIdentifierNotValid, "client identifier is empty"));
+    }
+    if let Some(will) = &packet.will {
+        let limits = &state.options.limits;
+        let topic = will.topic;
+        if topic.as_str().len() > limits.topic_bytes_max || topic.level_count() > limits.topic_levels_max {
+            state.metrics.topics_refused_total += 1;
+            return Err(Fault::new(ReasonCode::TopicNameInvalid, "will topic has too many levels or bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// Notes what CONNECT says of the connection itself.
+fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
+    let limits = &state.options.limits;
+    let aliases_max = packet.topic_alias_maximum.min(limits.topic_alias_out_max);
+    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    let seed = state.options.seeds.own.1;
+    let Some(slot) = state.slot_mut(id) else { return };
+    let connection = &mut slot.connection;
+    connection.version = packet.version;
+    connection.maximum_packet_size = packet.maximum_packet_size.map_or(u32::MAX, |size| size.get());
+    connection.receive_maximum = packet.receive_maximum.get();
+    connection.request_problem_information = packet.request_problem_information;
+    connection.outbound_aliases = (aliases_max > 0).then(|| Box::new(OutboundAliases::new(aliases_max, seed)));
+    connection.keep_alive = patience(keep_alive_s);
+}
+
+/// The keep alive that holds: the client's, but no longer than ours.
+fn keep_alive_s(limits: &Limits, asked_s: u16) -> u16 {
+    match limits.keep_alive_max_s {
+        0 => asked_s,
+        cap if asked_s == 0 => cap,
+        cap => asked_s.min(cap),
+    }
+}
+
+/// Finds or makes the session; answers whether it was there. `None`: there are too many.
+fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &str) -> Option<(SessionKey, bool)> {
+    let expiry_interval_s = expiry_interval_s(&state.options.limits, packet);
+    if let Some(&key) = state.by_client_id.get(client_id) {
+        let old = state.client(key).and_then(|client| client.connection);
+        if let Some(old) = old {
+            // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
+            state.metrics.takeovers_total += 1;
+            say_goodbye(state, now, old, Goodbye::TakenOver { resumes: !packet.clean_start });
+        }
+        // A session that was to end with its connection has gone with it.
+        if let Some(&key) = state.by_client_id.get(client_id) {
+            if !packet.clean_start {
+                if let Some(client) = state.client_mut(key) {
+                    client.session.expiry_interval_s = expiry_interval_s;
+                }
+                return Some((key, true));
+            }
+            // [MQTT5-3.1.2-4] [MQTT311-3.1.2-6]
+            end_session(state, now, key);
+        }
+    }
+    if state.clients.len() >= state.options.limits.sessions_max {
+        return None;
+    }
+    let client_id: Arc<str> = client_id.into();
+    let key = state.clients.insert(Client {
+        session: Session::new(client_id.clone(), expiry_interval_s),
+        connection: None,
+        subscriptions: HashSet::default(),
+        shared: Vec::new(),
+        scans: VecDeque::new(),
+        timer: None,
+        has_work: false,
+    });
+    let key = SessionKey(u32::try_from(key).expect("the limit of sessions is below 2^32"));
+    state.by_client_id.insert(client_id, key);
+    state.metrics.sessions_now += 1;
+    Some((key, false))
+}
+
+/// Seconds the session is to outlive its connection. A 3.x session does so for ever or not at all.
+fn expiry_interval_s(limits: &Limits, packet: &Connect<'_>) -> u32 {
+    let asked_s = match packet.version {
+        ProtocolVersion::V5 => packet.session_expiry_interval_s,
+        ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1 if packet.clean_start => 0,
+        ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1 => u32::MAX,
+    };
+    asked_s.min(limits.session_expiry_interval_max_s)
+}
+
+/// Ties connection and session together.
+fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, packet: &Connect<'_>) {
+    if let Some(slot) = state.slot_mut(id) {
+        slot.session = Some(session);
+        slot.connection.phase = Phase::Open;
+        slot.connection.last_received = now;
+        let due = slot.connection.keep_alive_deadline();
+        state.set_connection_timer(id, due);
+    }
+    if let Some(client) = state.client_mut(session) {
+        client.connection = Some(id);
+        client.session.will = packet.will.as_ref().map(|will| Box::new(keep_will(will)));
+        // [MQTT5-3.1.3-9]: a client that is back in time takes its delayed will back.
+        client.session.will_due = None;
+        client.session.ends_at = None;
+        state.set_session_timer(session);
+        set_members_connected(state, session, true);
+    }
+}
+
+fn keep_will(will: &ConnectWill<'_>) -> Will {
+    let mut forwarded = Vec::with_capacity(will.forwarded.len());
+    will.forwarded.copy_to(&mut forwarded);
+    Will {
+        topic: will.topic.as_str().into(),
+        payload: will.payload.into(),
+        forwarded: mem::take(&mut forwarded).into_boxed_slice(),
+        qos: will.qos,
+        retain: will.retain,
+        delay_interval_s: will.delay_interval_s,
+        message_expiry_interval_s: will.message_expiry_interval_s,
+    }
+}
+
+/// What a 5.0 client is told about this server and about what differs from its wishes.
+fn describe(
+    state: &State,
+    session: SessionKey,
+    packet: &Connect<'_>,
+    assigned: Option<&str>,
+    properties: &mut PropertyBuffer,
+) {
+    let limits = &state.options.limits;
+    let granted_s = state.client(session).map_or(0, |client| client.session.expiry_interval_s);
+    if granted_s != packet.session_expiry_interval_s {
+        properties.push(Property::SessionExpiryInterval(granted_s));
+    }
+    properties.push(Property::ReceiveMaximum(limits.receive_maximum));
+    properties.push(Property::MaximumPacketSize(limits.packet_bytes_max));
+    if let Some(client_id) = assigned {
+        // [MQTT5-3.2.2-16]
+        properties.push(Property::AssignedClientIdentifier(client_id));
+    }
+    if limits.topic_alias_maximum > 0 {
+        properties.push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
+    }
+    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    if keep_alive_s != packet.keep_alive_s {
+        // [MQTT5-3.2.2-21]
+        properties.push(Property::ServerKeepAlive(keep_alive_s));
+    }
+    if packet.request_response_information {
+        if let Some(information) = &state.options.response_information {
+            properties.push(Property::ResponseInformation(information));
+        }
+    }
+}

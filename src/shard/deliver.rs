@@ -1,0 +1,303 @@
+//! From a publication and its receiver to bytes in an outbox, or a place in a queue.
+
+use crate::connection::{Connection, Naming, SHARED_PAYLOAD_BYTES_MIN};
+use crate::message::Message;
+use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
+use crate::router::{SessionKey, ShareKey};
+use crate::session::{Delivery, Identifiers, Next, Overflow};
+use crate::shard::event::ConnectionId;
+use crate::shard::publication::Publication;
+use crate::shard::state::{Client, State};
+use crate::time::Time;
+
+/// A queue is emptied and retained messages are looked up while fewer bytes than this wait for the socket: enough for
+/// the kernel to be busy until the next turn, little enough for a stalled client to cost nothing.
+const PUMP_BYTES: usize = 256 * 1024;
+
+/// Retained topics visited in one slice of a scan.
+const SCAN_SLICE_TOPICS: usize = 256;
+
+/// Slices of one session in one turn.
+const SLICES_PER_TURN: usize = 4;
+
+/// One receiver of a publication, as its subscription wants it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) session: SessionKey,
+    /// Highest QoS its subscriptions grant.
+    pub(crate) qos: QoS,
+    /// RETAIN flag it is to see.
+    pub(crate) retain: bool,
+    pub(crate) share: Option<ShareKey>,
+    pub(crate) identifiers: &'a [u32],
+}
+
+/// Gives a publication to one session: into its outbox if that is possible now, into its queue if it must wait. QoS 0 is
+/// not kept for anybody. Cost: a copy of the encoded packet; no allocation for QoS 0.
+pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publication<'_>, target: &Target<'_>) {
+    let Some(client) = state.clients.get_mut(target.session.0 as usize) else { return };
+    let qos = target.qos.min(publication.qos);
+    let Some(id) = client.connection else {
+        if qos != QoS::AtMostOnce {
+            enqueue(state, target.session, delivery(publication, qos, target));
+        }
+        return;
+    };
+    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
+    debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
+    let connection = &mut slot.connection;
+    let outbox_full = connection.outbox.waiting_bytes() >= state.options.limits.outbox_bytes_max;
+    if qos == QoS::AtMostOnce {
+        if outbox_full {
+            state.metrics.dropped_outbox_full_total += 1;
+        } else {
+            write_live(state, now, id, publication, target, None);
+        }
+        return;
+    }
+    let in_flight_max = in_flight_max(connection, state.options.limits.inflight_messages_max);
+    let inflight = &mut client.session.inflight;
+    let must_wait = outbox_full
+        || inflight.has_unsent()
+        || !client.session.queue.is_empty()
+        || inflight.sent() >= in_flight_max
+        || is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers);
+    if must_wait {
+        enqueue(state, target.session, delivery(publication, qos, target));
+        // Nothing may be under way that would come back for it.
+        return pump(state, now, target.session);
+    }
+    match inflight.push(delivery(publication, qos, target)) {
+        Some(packet_id) => write_live(state, now, id, publication, target, Some(packet_id)),
+        None => enqueue(state, target.session, delivery(publication, qos, target)),
+    }
+}
+
+/// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
+/// its queue, then retained messages. Called when there is reason to think that something can move.
+pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
+    let mut slices = 0;
+    loop {
+        let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
+        let Some(id) = client.connection else { return };
+        let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
+        if slot.connection.outbox.waiting_bytes() >= PUMP_BYTES {
+            return;
+        }
+        let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
+        let session = &mut client.session;
+        let moved = if session.inflight.has_unsent() {
+            session.inflight.sent() < in_flight_max && resend(state, now, key, id)
+        } else if !session.queue.is_empty() {
+            session.inflight.sent() < in_flight_max && send_queued(state, now, key, id)
+        } else if client.scans.is_empty() {
+            false
+        } else if slices == SLICES_PER_TURN {
+            return state.add_work(key);
+        } else {
+            slices += 1;
+            scan(state, now, key)
+        };
+        if !moved {
+            return;
+        }
+    }
+}
+
+/// QoS 1 and 2 publications that may be unacknowledged towards a client [MQTT5-3.3.4-9].
+fn in_flight_max(connection: &Connection, ours: u16) -> usize {
+    usize::from(connection.receive_maximum.min(ours))
+}
+
+fn delivery(publication: &mut Publication<'_>, qos: QoS, target: &Target<'_>) -> Delivery {
+    Delivery {
+        message: publication.message().clone(),
+        qos,
+        retain: target.retain,
+        share: target.share.map(ShareKey::to_bits),
+        identifiers: Identifiers::from(target.identifiers),
+    }
+}
+
+fn enqueue(state: &mut State, key: SessionKey, delivery: Delivery) {
+    let bounds = state.queue_bounds();
+    let metrics = &mut state.metrics;
+    if let Some(client) = state.clients.get_mut(key.0 as usize) {
+        client.session.queue.push(delivery, &bounds, |overflow, _| match overflow {
+            Overflow::Messages => metrics.dropped_queue_messages_total += 1,
+            Overflow::Bytes => metrics.dropped_queue_bytes_total += 1,
+        });
+    }
+}
+
+/// Writes a publication of this turn; the encoding is shared by all receivers that have nothing of their own in it.
+fn write_live(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    publication: &mut Publication<'_>,
+    target: &Target<'_>,
+    packet_id: Option<PacketId>,
+) {
+    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
+    let connection = &mut slot.connection;
+    let qos = if packet_id.is_some() { target.qos.min(publication.qos) } else { QoS::AtMostOnce };
+    let head = publication.head(now, qos, target.retain);
+    if !target.identifiers.is_empty() || connection.outbound_aliases.is_some() {
+        let head = PublishHead { packet_id, subscription_identifiers: target.identifiers, ..head };
+        return write_own(state, id, publication, head);
+    }
+    let shares_payload = publication.payload.len() >= SHARED_PAYLOAD_BYTES_MIN;
+    let payload = if shares_payload { &[] } else { publication.payload };
+    let encoded = state.encoder.encode(connection.version, &head, payload);
+    let packet_bytes = encoded.bytes.len() + if shares_payload { publication.payload.len() } else { 0 };
+    if connection.is_too_large(packet_bytes) {
+        state.metrics.dropped_too_large_total += 1;
+        return;
+    }
+    let (out, first) = connection.outbox.writer(&mut state.pool);
+    encoded.copy_to(packet_id, out);
+    if shares_payload {
+        connection.outbox.push_payload(publication.message());
+    }
+    if first {
+        state.dirty.push(id);
+    }
+    state.metrics.publish_sent_total += 1;
+}
+
+/// Writes a PUBLISH that has something of the receiver's own: identifiers, an alias, DUP. The caller has made sure that
+/// a QoS 1 or 2 packet fits the client's Maximum Packet Size; QoS 0 that does not is dropped here.
+fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<'_>, head: PublishHead<'_>) {
+    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
+    let connection = &mut slot.connection;
+    if is_too_large(connection, &head, head.subscription_identifiers) {
+        state.metrics.dropped_too_large_total += 1;
+        return;
+    }
+    let naming = match &mut connection.outbound_aliases {
+        Some(aliases) => aliases.name(head.topic),
+        None => Naming::Name,
+    };
+    let head = match naming {
+        Naming::Name => head,
+        Naming::Define(alias) => PublishHead { topic_alias: Some(alias), ..head },
+        Naming::Alias(alias) => PublishHead { topic_alias: Some(alias), topic: "", ..head },
+    };
+    let version = connection.version;
+    let (out, first) = connection.outbox.writer(&mut state.pool);
+    head.encode(version, out);
+    if publication.payload.len() < SHARED_PAYLOAD_BYTES_MIN {
+        out.extend_from_slice(publication.payload);
+    } else {
+        connection.outbox.push_payload(publication.message());
+    }
+    if first {
+        state.dirty.push(id);
+    }
+    state.metrics.publish_sent_total += 1;
+}
+
+/// Whether a client would not take this PUBLISH [MQTT5-3.1.2-24]. Room for an alias is reckoned in.
+fn is_too_large(connection: &Connection, head: &PublishHead<'_>, identifiers: &[u32]) -> bool {
+    const ALIAS_BYTES: usize = 4;
+    if connection.maximum_packet_size == u32::MAX {
+        return false;
+    }
+    let head = PublishHead { subscription_identifiers: identifiers, ..*head };
+    connection.is_too_large(head.encoded_bytes(connection.version) + ALIAS_BYTES)
+}
+
+/// Sends the next unacknowledged packet of an earlier connection [MQTT5-4.4.0-1].
+fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
+    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
+    match client.session.inflight.resend_next() {
+        None => return false,
+        Some(Next::Release(packet_id)) => {
+            state.write(id, |version, out| {
+                encode_acknowledgement(version, PacketType::Pubrel, packet_id, ReasonCode::Success, out);
+            });
+        }
+        Some(Next::Publish { packet_id, delivery, dup }) => {
+            let delivery = delivery.clone();
+            send(state, now, key, id, &delivery, packet_id, dup);
+        }
+    }
+    true
+}
+
+/// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
+fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
+    let Client { session, .. } = &mut state.clients[key.0 as usize];
+    state.metrics.dropped_expired_total += session.queue.drop_expired(now);
+    let Some(delivery) = session.queue.pop() else { return true };
+    match session.inflight.push(delivery.clone()) {
+        Some(packet_id) => send(state, now, key, id, &delivery, packet_id, false),
+        // All 65,535 identifiers are in use: more than any Receive Maximum allows.
+        None => unreachable!("the in-flight bound is below the number of identifiers"),
+    }
+    true
+}
+
+/// Writes a kept message; one the client would not take counts as delivered [MQTT5-3.1.2-25].
+fn send(
+    state: &mut State,
+    now: Time,
+    key: SessionKey,
+    id: ConnectionId,
+    delivery: &Delivery,
+    packet_id: PacketId,
+    dup: bool,
+) {
+    let mut publication = Publication::of(&delivery.message);
+    let head = PublishHead {
+        dup,
+        packet_id: Some(packet_id),
+        subscription_identifiers: delivery.identifiers.as_slice(),
+        ..publication.head(now, delivery.qos, delivery.retain)
+    };
+    let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
+    if is_too_large(&slot.connection, &head, head.subscription_identifiers) {
+        state.metrics.dropped_too_large_total += 1;
+        state.clients[key.0 as usize].session.inflight.forget(packet_id);
+        return;
+    }
+    write_own(state, id, &mut publication, head);
+}
+
+/// Looks up one slice of the retained messages a subscription is owed.
+fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
+    let mut found = Vec::new();
+    let client = &mut state.clients[key.0 as usize];
+    let Some(mut scan) = client.scans.pop_front() else { return false };
+    // One slice must find room in the queue: QoS 1 and 2 beyond the in-flight bound wait there.
+    let budget = SCAN_SLICE_TOPICS.min(state.options.limits.queue_messages_max);
+    let finished = state.router.retained().scan(&mut scan.retained, budget, now, &mut found);
+    let identifiers = scan.identifier.map(|identifier| [identifier]);
+    let target = Target {
+        session: key,
+        qos: scan.options.qos,
+        retain: true,
+        share: None,
+        identifiers: identifiers.as_ref().map_or(&[], |one| one.as_slice()),
+    };
+    for message in &found {
+        state.encoder.begin();
+        deliver_retained(state, now, message, &target);
+    }
+    if !finished {
+        state.clients[key.0 as usize].scans.push_front(scan);
+    }
+    true
+}
+
+/// Like [`deliver`], but never comes back to [`pump`], which called it.
+fn deliver_retained(state: &mut State, now: Time, message: &Message, target: &Target<'_>) {
+    let mut publication = Publication::of(message);
+    let qos = target.qos.min(publication.qos);
+    if qos == QoS::AtMostOnce {
+        deliver(state, now, &mut publication, target);
+    } else {
+        enqueue(state, target.session, delivery(&mut publication, qos, target));
+    }
+}

@@ -1,0 +1,218 @@
+//! How connections and sessions end.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode, QoS};
+use crate::router::{SessionKey, ShareKey};
+use crate::session::Delivery;
+use crate::shard::event::ConnectionId;
+use crate::shard::fault::Fault;
+use crate::shard::publish::{publish_will, redirect};
+use crate::shard::state::{Client, State};
+use crate::shard::subscribe::{announce_interest, announce_weight};
+use crate::shard::timers::TimerKey;
+use crate::time::Time;
+
+/// Why we part from a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goodbye {
+    /// It did something wrong, or cannot be served.
+    Fault(Fault),
+    /// Another connection has its client identifier now; `resumes`: it goes on with the session.
+    TakenOver {
+        /// Whether the session goes on.
+        resumes: bool,
+    },
+    /// The process ends.
+    Draining,
+}
+
+/// A client's DISCONNECT.
+///
+/// # Errors
+/// It asks for a session to be kept that was to end [MQTT5-3.14.2-2].
+pub(crate) fn on_disconnect(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    session: SessionKey,
+    packet: &Disconnect<'_>,
+) -> Result<(), Fault> {
+    let longest_s = state.options.limits.session_expiry_interval_max_s;
+    let Some(client) = state.client_mut(session) else { return Ok(()) };
+    if let Some(interval_s) = packet.session_expiry_interval_s {
+        if client.session.expiry_interval_s == 0 && interval_s != 0 {
+            return Err(Fault::protocol("session expiry interval was zero at CONNECT"));
+        }
+        client.session.expiry_interval_s = interval_s.min(longest_s);
+    }
+    if packet.reason == ReasonCode::Success {
+        // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+        client.session.will = None;
+    }
+    detach(state, now, id, false);
+    // What it was still owed leaves; a client that has gone already costs nothing more.
+    state.finish(now, id);
+    Ok(())
+}
+
+/// Tells a client why, as its version can, and lets it go: last words, half-close, and then the end.
+pub(crate) fn say_goodbye(state: &mut State, now: Time, id: ConnectionId, goodbye: Goodbye) {
+    let Some(slot) = state.slot(id) else { return };
+    let (reason, text, resumes) = match goodbye {
+        Goodbye::Fault(fault) => (fault.reason, fault.text, false),
+        Goodbye::TakenOver { resumes } => {
+            (ReasonCode::SessionTakenOver, "another connection has this client identifier", resumes)
+        }
+        Goodbye::Draining if state.options.server_reference.is_some() => {
+            (ReasonCode::UseAnotherServer, "server is shutting down", false)
+        }
+        Goodbye::Draining => (ReasonCode::ServerShuttingDown, "server is shutting down", false),
+    };
+    if slot.connection.version == ProtocolVersion::V5 {
+        let mut properties = PropertyBuffer::default();
+        if slot.connection.request_problem_information && !text.is_empty() {
+            properties.push(Property::ReasonString(text));
+        }
+        if reason == ReasonCode::UseAnotherServer {
+            if let Some(reference) = &state.options.server_reference {
+                properties.push(Property::ServerReference(reference));
+            }
+        }
+        // [MQTT5-3.14.2-3]: without the explanation, if the explanation makes it too large.
+        for properties in [properties.as_properties(), Properties::EMPTY] {
+            let packet = Packet::Disconnect(Disconnect { reason, session_expiry_interval_s: None, properties });
+            if state.write(id, |version, out| packet.encode(version, out)) {
+                break;
+            }
+        }
+    }
+    match goodbye {
+        Goodbye::Draining => forget_will(state, id),
+        Goodbye::Fault(_) | Goodbye::TakenOver { .. } => {}
+    }
+    detach(state, now, id, resumes);
+    state.finish(now, id);
+}
+
+/// The network connection is gone, with or without a goodbye.
+pub(crate) fn on_closed(state: &mut State, now: Time, id: ConnectionId) {
+    detach(state, now, id, false);
+    state.remove_slot(id);
+}
+
+/// Unties connection and session: the will comes due, the session begins to expire. `resumes`: another connection takes
+/// the session on at once, so it may not end in between.
+fn detach(state: &mut State, now: Time, id: ConnectionId, resumes: bool) {
+    let Some(session) = state.slot_mut(id).and_then(|slot| slot.session.take()) else { return };
+    let Some(client) = state.client_mut(session) else { return };
+    if client.connection != Some(id) {
+        return;
+    }
+    client.connection = None;
+    let lives_s = client.session.expiry_interval_s;
+    client.session.ends_at = match lives_s {
+        u32::MAX => None,
+        seconds => Some(now + Duration::from_secs(u64::from(seconds))),
+    };
+    if let Some(will) = &client.session.will {
+        // [MQTT5-3.1.3-9]
+        client.session.will_due = Some(now + Duration::from_secs(u64::from(will.delay_interval_s)));
+    }
+    set_members_connected(state, session, false);
+    if lives_s == 0 && !resumes {
+        return end_session(state, now, session);
+    }
+    if lives_s == 0 {
+        // It was to end here and a client that resumes finds none [MQTT5-3.1.2-23].
+        return end_session(state, now, session);
+    }
+    publish_due_will(state, now, session);
+    state.set_session_timer(session);
+}
+
+/// Publishes a will whose delay is over.
+pub(crate) fn publish_due_will(state: &mut State, now: Time, session: SessionKey) {
+    let Some(client) = state.client_mut(session) else { return };
+    if client.session.will_due.is_some_and(|due| due <= now) {
+        client.session.will_due = None;
+        if let Some(will) = client.session.will.take() {
+            publish_will(state, now, session, &will);
+        }
+    }
+}
+
+/// A session's timer: its will is due, or its end.
+pub(crate) fn on_session_due(state: &mut State, now: Time, session: SessionKey) {
+    let Some(client) = state.client_mut(session) else { return };
+    client.timer = None;
+    if client.session.ends_at.is_some_and(|end| end <= now) {
+        state.metrics.sessions_expired_total += 1;
+        return end_session(state, now, session);
+    }
+    publish_due_will(state, now, session);
+    state.set_session_timer(session);
+}
+
+/// Ends a session: a will that waited is published [MQTT5-3.1.2-8], its subscriptions go, and what it owed to a shared
+/// subscription goes to another member.
+pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
+    let Some(client) = state.client_mut(key) else { return };
+    client.session.will_due = None;
+    if let Some(will) = client.session.will.take() {
+        publish_will(state, now, key, &will);
+    }
+    let Some(client) = state.client_mut(key) else { return };
+    let mut filters: Vec<_> = mem::take(&mut client.subscriptions).into_iter().collect();
+    // The order of a hash set must not be the order of what peers hear.
+    filters.sort_unstable();
+    for filter in filters {
+        let gone = state.router.unsubscribe_key(key, filter);
+        announce_interest(state, gone.interest, false);
+        announce_weight(state, gone.weight);
+    }
+    let client = state.clients.remove(key.0 as usize);
+    state.by_client_id.remove(&client.session.client_id);
+    state.timers.set(TimerKey::Session(key), client.timer, None);
+    state.work.retain(|session| *session != key);
+    state.metrics.sessions_now -= 1;
+    redirect_shared(state, now, client);
+}
+
+/// Tells the shared subscriptions of a session whether it is there to take messages.
+pub(crate) fn set_members_connected(state: &mut State, session: SessionKey, connected: bool) {
+    let Some(client) = state.client_mut(session) else { return };
+    let shared = mem::take(&mut client.shared);
+    for filter in &shared {
+        let weight = state.router.share_member_connected(session, *filter, connected);
+        announce_weight(state, weight);
+    }
+    if let Some(client) = state.client_mut(session) {
+        client.shared = shared;
+    }
+}
+
+/// Messages of shared subscriptions that a dead member has not acknowledged go to another one. A QoS 2 message that was
+/// already sent must not [MQTT5-4.8.2-5].
+fn redirect_shared(state: &mut State, now: Time, mut client: Client) {
+    let sent = client.session.inflight.take_published().filter(|delivery| delivery.qos != QoS::ExactlyOnce);
+    let mut orphans: Vec<Delivery> = sent.collect();
+    while let Some(delivery) = client.session.queue.pop() {
+        orphans.push(delivery);
+    }
+    for delivery in orphans {
+        if let Some(share) = delivery.share {
+            state.encoder.begin();
+            redirect(state, now, ShareKey::from_bits(share), None, &delivery.message, 0);
+        }
+    }
+}
+
+/// A process that ends in good order has not abandoned its clients: their wills are not due [MQTT5-3.1.2.5].
+fn forget_will(state: &mut State, id: ConnectionId) {
+    let session = state.slot(id).and_then(|slot| slot.session);
+    if let Some(client) = session.and_then(|session| state.client_mut(session)) {
+        client.session.will = None;
+    }
+}

@@ -1,0 +1,366 @@
+//! PUBLISH and everything else that publishes: wills, and publications mailed by peers.
+
+use std::mem;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::Message;
+use crate::mqtt::{encode_acknowledgement, Forwarded, PacketId, PacketType, ProtocolVersion, Publish, QoS, ReasonCode, TopicName};
+use crate::router::{PeerSet, Receiver, Route, SessionKey, ShareKey, ShareTarget, SharedPick};
+use crate::session::Will;
+use crate::shard::deliver::{deliver, Target};
+use crate::shard::event::{ConnectionId, Mail};
+use crate::shard::fault::Fault;
+use crate::shard::publication::Publication;
+use crate::shard::state::State;
+use crate::time::Time;
+
+/// What became of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Somebody here or on another shard gets it.
+    Matched,
+    /// Nobody wants it.
+    NoMatch,
+    /// It was to be retained and there is no room; it was not delivered either.
+    Refused,
+}
+
+/// What to do with a retained publication for which there is no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NoRoom {
+    /// The publisher can be told: do nothing else.
+    Refuse,
+    /// It cannot: deliver it at least.
+    DeliverOnly,
+}
+
+/// A client's PUBLISH.
+///
+/// # Errors
+/// The client broke the protocol, or a bound it cannot be told of otherwise.
+pub(crate) fn on_publish(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    session: SessionKey,
+    packet: &Publish<'_>,
+) -> Result<(), Fault> {
+    state.metrics.publish_received_total += 1;
+    state.metrics.publish_received_payload_bytes_total += packet.payload.len() as u64;
+    if packet.has_subscription_identifier() {
+        // [MQTT5-3.3.4-6]
+        return Err(Fault::protocol("subscription identifier in a PUBLISH of a client"));
+    }
+    let Some(slot) = state.slot(id) else { return Ok(()) };
+    let version = slot.connection.version;
+    let topic = resolve_alias(state, id, packet)?;
+    if let Some(packet_id) = packet.packet_id {
+        if packet.qos == QoS::ExactlyOnce && !receive(state, id, session, packet_id)? {
+            return Ok(());
+        }
+    }
+    let outcome = if topic_fits(state, &topic) {
+        let mut publication = publication(state, now, &topic, packet);
+        let can_be_told = version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
+        let no_room = if can_be_told { NoRoom::Refuse } else { NoRoom::DeliverOnly };
+        match publish(state, now, &mut publication, Some(session), no_room) {
+            Outcome::Matched => ReasonCode::Success,
+            Outcome::NoMatch => ReasonCode::NoMatchingSubscribers,
+            Outcome::Refused => ReasonCode::QuotaExceeded,
+        }
+    } else {
+        state.metrics.topics_refused_total += 1;
+        ReasonCode::TopicNameInvalid
+    };
+    acknowledge(state, id, session, packet, outcome)
+}
+
+/// Publishes a will whose time has come [MQTT5-3.1.2-8] [MQTT311-3.1.2-8].
+pub(crate) fn publish_will(state: &mut State, now: Time, session: SessionKey, will: &Will) {
+    state.metrics.wills_published_total += 1;
+    let mut publication = Publication {
+        topic: &will.topic,
+        payload: &will.payload,
+        forwarded: Forwarded::from_encoded(&will.forwarded),
+        qos: will.qos,
+        retain: will.retain,
+        expires_at: expires_at(now, will.message_expiry_interval_s),
+        stamp: state.next_stamp(now),
+        message: None,
+    };
+    publish(state, now, &mut publication, Some(session), NoRoom::DeliverOnly);
+}
+
+/// A publication that entered at another shard: for this shard's own subscribers, and its retained set.
+pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
+    state.metrics.mail_publish_received_total += 1;
+    state.last_stamp = state.last_stamp.max(message.stamp().time);
+    if message.retain() {
+        retain(state, now, message);
+    }
+    let publication = &mut Publication::of(message);
+    let Ok(topic) = TopicName::parse(publication.topic) else { return };
+    let mut route = mem::take(&mut state.route);
+    state.router.route_local(topic, &mut route);
+    deliver_local(state, now, publication, &route);
+    state.route = route;
+}
+
+/// A publication for one member of a shared subscription, chosen by another shard to be here. If the members have gone
+/// meanwhile, it goes on to a shard that still has some.
+pub(crate) fn publish_shared(state: &mut State, now: Time, share: ShareKey, message: &Message, hops: u8) {
+    state.last_stamp = state.last_stamp.max(message.stamp().time);
+    match state.router.pick_local(share) {
+        Some(receiver) => {
+            state.metrics.mail_publish_received_total += 1;
+            deliver_to_member(state, now, &mut Publication::of(message), &receiver, &[], share);
+        }
+        None => redirect(state, now, share, None, message, hops + 1),
+    }
+}
+
+/// Gives a message of a shared subscription to another member, here or elsewhere, because its member is no more.
+pub(crate) fn redirect(
+    state: &mut State,
+    now: Time,
+    share: ShareKey,
+    not: Option<SessionKey>,
+    message: &Message,
+    hops: u8,
+) {
+    // While weights are on their way a message may meet several shards whose members have just left.
+    let hops_max = state.options.shards.saturating_add(1);
+    match state.router.pick(share, not) {
+        Some(ShareTarget::Local(receiver)) => {
+            deliver_to_member(state, now, &mut Publication::of(message), &receiver, &[], share);
+        }
+        Some(ShareTarget::Peer(peer)) if hops < hops_max => {
+            state.post(peer, Mail::Shared { share, message: message.clone(), hops });
+        }
+        Some(ShareTarget::Peer(_)) | None => state.metrics.dropped_no_member_total += 1,
+    }
+}
+
+/// Routes a publication that entered here: retained set, local receivers, one member of each shared subscription, one
+/// mail to each interested peer.
+fn publish(
+    state: &mut State,
+    now: Time,
+    publication: &mut Publication<'_>,
+    publisher: Option<SessionKey>,
+    no_room: NoRoom,
+) -> Outcome {
+    let Ok(topic) = TopicName::parse(publication.topic) else { return Outcome::NoMatch };
+    if publication.retain && !has_room(state, publication) {
+        state.metrics.retained_refused_total += 1;
+        if no_room == NoRoom::Refuse {
+            return Outcome::Refused;
+        }
+        publication.retain = false;
+    }
+    let mut route = mem::take(&mut state.route);
+    state.router.route(topic, publisher, &mut route);
+    let mut peers = route.peers();
+    let matched = !route.receivers().is_empty() || !route.shared().is_empty() || !peers.is_empty();
+    if publication.retain {
+        // Every shard keeps all retained messages, so that a new subscription finds them where it is.
+        let message = publication.message().clone();
+        retain(state, now, &message);
+        peers = state.peers().fold(PeerSet::default(), PeerSet::with);
+    }
+    deliver_local(state, now, publication, &route);
+    for pick in route.shared() {
+        deliver_shared(state, now, publication, &route, pick);
+    }
+    for peer in peers.iter() {
+        state.metrics.mail_publish_sent_total += 1;
+        let message = publication.message().clone();
+        state.post(peer, Mail::Publish { message });
+    }
+    state.route = route;
+    if matched {
+        Outcome::Matched
+    } else {
+        Outcome::NoMatch
+    }
+}
+
+fn deliver_local(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route) {
+    state.encoder.begin();
+    for receiver in route.receivers() {
+        let target = Target {
+            session: receiver.session,
+            qos: receiver.options.qos,
+            // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
+            retain: publication.retain && receiver.options.retain_as_published,
+            share: None,
+            identifiers: route.identifiers_of(receiver),
+        };
+        deliver(state, now, publication, &target);
+    }
+}
+
+fn deliver_shared(
+    state: &mut State,
+    now: Time,
+    publication: &mut Publication<'_>,
+    route: &Route,
+    pick: &SharedPick,
+) {
+    match &pick.target {
+        ShareTarget::Local(receiver) => {
+            let identifiers = route.identifiers_of(receiver);
+            deliver_to_member(state, now, publication, receiver, identifiers, pick.share);
+        }
+        ShareTarget::Peer(peer) => {
+            state.metrics.mail_publish_sent_total += 1;
+            let message = publication.message().clone();
+            state.post(*peer, Mail::Shared { share: pick.share, message, hops: 0 });
+        }
+    }
+}
+
+fn deliver_to_member(
+    state: &mut State,
+    now: Time,
+    publication: &mut Publication<'_>,
+    receiver: &Receiver,
+    identifiers: &[u32],
+    share: ShareKey,
+) {
+    let target = Target {
+        session: receiver.session,
+        qos: receiver.options.qos,
+        retain: publication.retain && receiver.options.retain_as_published,
+        share: Some(share),
+        identifiers,
+    };
+    deliver(state, now, publication, &target);
+}
+
+/// Stores or deletes a retained message; newest stamp wins, so all shards end with the same.
+fn retain(state: &mut State, now: Time, message: &Message) {
+    if message.payload().is_empty() {
+        // [MQTT5-3.3.1-6] [MQTT311-3.3.1-10]
+        state.router.retained_mut().remove(message.topic(), message.stamp(), now);
+    } else {
+        state.router.retained_mut().set(message.clone());
+    }
+    state.metrics.retained_now = state.router.retained().len() as u64;
+    state.set_retained_timer();
+}
+
+fn has_room(state: &State, publication: &Publication<'_>) -> bool {
+    let size = publication.topic.len() + publication.forwarded.len() + publication.payload.len();
+    publication.payload.is_empty()
+        || state.router.retained().has_room(publication.topic, size, &state.options.limits)
+}
+
+/// The topic a PUBLISH means. Defining or using an alias shares the name instead of copying it.
+fn resolve_alias<'a>(state: &mut State, id: ConnectionId, packet: &Publish<'a>) -> Result<Topic<'a>, Fault> {
+    let Some(alias) = packet.topic_alias else { return Ok(Topic::Named(packet.topic)) };
+    let maximum = state.options.limits.topic_alias_maximum;
+    match state.slot_mut(id) {
+        Some(slot) => Ok(Topic::Aliased(slot.connection.inbound_aliases.resolve(packet.topic, alias, maximum)?)),
+        None => Ok(Topic::Named(packet.topic)),
+    }
+}
+
+/// A topic as it came, or as an alias gave it.
+enum Topic<'a> {
+    Named(&'a str),
+    Aliased(Arc<str>),
+}
+
+impl Deref for Topic<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Topic::Named(name) => name,
+            Topic::Aliased(name) => name,
+        }
+    }
+}
+
+fn topic_fits(state: &State, topic: &str) -> bool {
+    let limits = &state.options.limits;
+    // A topic cannot have more levels than bytes: short ones need no counting.
+    topic.len() <= limits.topic_bytes_max
+        && (topic.len() < limits.topic_levels_max
+            || topic.bytes().filter(|byte| *byte == b'/').count() < limits.topic_levels_max)
+}
+
+/// Notes a QoS 2 publication. `false`: it came before and is only acknowledged again.
+fn receive(
+    state: &mut State,
+    id: ConnectionId,
+    session: SessionKey,
+    packet_id: PacketId,
+) -> Result<bool, Fault> {
+    let receive_maximum = usize::from(state.options.limits.receive_maximum);
+    let Some(client) = state.client_mut(session) else { return Ok(false) };
+    if client.session.has_received(packet_id) {
+        state.write(id, |version, out| {
+            encode_acknowledgement(version, PacketType::Pubrec, packet_id, ReasonCode::Success, out);
+        });
+        return Ok(false);
+    }
+    let is_full = client.session.received_count() >= receive_maximum;
+    if is_full && state.slot(id).is_some_and(|slot| slot.connection.version == ProtocolVersion::V5) {
+        // [MQTT5-3.3.4-7]
+        return Err(Fault::new(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 messages in flight than announced"));
+    }
+    Ok(true)
+}
+
+fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publish<'a>) -> Publication<'a> {
+    Publication {
+        topic,
+        payload: packet.payload,
+        forwarded: packet.forwarded,
+        qos: packet.qos,
+        retain: packet.retain,
+        expires_at: expires_at(now, packet.message_expiry_interval_s),
+        stamp: state.next_stamp(now),
+        message: None,
+    }
+}
+
+fn expires_at(now: Time, interval_s: Option<u32>) -> Time {
+    interval_s.map_or(Time::NEVER, |seconds| now + Duration::from_secs(u64::from(seconds)))
+}
+
+/// PUBACK or PUBREC [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]. What cannot be refused by an acknowledgement ends the connection:
+/// nothing that was acknowledged may be lost.
+fn acknowledge(
+    state: &mut State,
+    id: ConnectionId,
+    session: SessionKey,
+    packet: &Publish<'_>,
+    outcome: ReasonCode,
+) -> Result<(), Fault> {
+    let Some(slot) = state.slot(id) else { return Ok(()) };
+    let can_be_told = slot.connection.version == ProtocolVersion::V5 && packet.packet_id.is_some();
+    if outcome.is_error() && !can_be_told {
+        return Err(Fault::new(outcome, "topic has too many levels or bytes"));
+    }
+    let Some(packet_id) = packet.packet_id else { return Ok(()) };
+    let answer = match packet.qos {
+        QoS::AtMostOnce => return Ok(()),
+        QoS::AtLeastOnce => PacketType::Puback,
+        QoS::ExactlyOnce => {
+            // A refusing PUBREC ends the exchange: the identifier is free again.
+            if !outcome.is_error() {
+                if let Some(client) = state.client_mut(session) {
+                    client.session.receive(packet_id);
+                }
+            }
+            PacketType::Pubrec
+        }
+    };
+    state.write(id, |version, out| encode_acknowledgement(version, answer, packet_id, outcome, out));
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! The tables of one core. The flows beside this file (connect, publish, ...) change them; nobody else does.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ahash::{AHasher, RandomState};
+use siphasher::sip::{SipHasher13, SipHasher24};
+use slab::Slab;
+
+use crate::connection::{ChunkPool, Connection, Phase};
+use crate::limits::{Limits, SHARDS_MAX};
+use crate::message::Stamp;
+use crate::metrics::Metrics;
+use crate::mqtt::{ProtocolVersion, SubscriptionOptions};
+use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
+use crate::session::{QueueBounds, QueueFull, Session};
+use crate::shard::encoder::Encoder;
+use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::timers::{TimerKey, Timers};
+use crate::time::Time;
+
+/// Spare outbox buffers one shard keeps.
+const SPARE_CHUNKS_MAX: usize = 1024;
+
+/// How one shard is to work.
+#[derive(Clone, Debug)]
+pub struct ShardOptions {
+    /// Which shard it is.
+    pub id: ShardId,
+    /// How many there are, at most 64.
+    pub shards: u8,
+    /// Its bounds.
+    pub limits: Limits,
+    /// What gives way when a session's queue is full.
+    pub queue_full: QueueFull,
+    /// Told to 5.0 clients when the process ends, so that they go elsewhere [MQTT5-4.11].
+    pub server_reference: Option<Box<str>>,
+    /// Given to 5.0 clients that ask for it [MQTT5-3.2.2.3.15].
+    pub response_information: Option<Box<str>>,
+    /// In front of the client identifiers we make.
+    pub assigned_client_id_prefix: Box<str>,
+    /// Keys and seeds.
+    pub seeds: Seeds,
+}
+
+/// Keys and seeds of one shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeds {
+    /// Chooses a client identifier's home; the same on all shards and over restarts.
+    pub home: (u64, u64),
+    /// Hashes filters and topics; the same on all shards.
+    pub topics: u64,
+    /// Makes client identifiers nobody can guess; secret, another on each shard.
+    pub own: (u64, u64),
+}
+
+/// A connection in its slot.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) generation: u32,
+    /// The session it serves; none before CONNECT and once it lingers.
+    pub(crate) session: Option<SessionKey>,
+    pub(crate) connection: Connection,
+}
+
+/// A session and what ties it to the other rooms.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) session: Session,
+    pub(crate) connection: Option<ConnectionId>,
+    /// All its filters, shared ones included.
+    pub(crate) subscriptions: HashSet<FilterKey, BuildHasherDefault<AHasher>>,
+    /// Those of them that are shared.
+    pub(crate) shared: Vec<FilterKey>,
+    /// Retained messages still to be looked up for it.
+    pub(crate) scans: VecDeque<Scan>,
+    /// The timer that is set for it.
+    pub(crate) timer: Option<Time>,
+    /// Whether it stands in `State::work`.
+    pub(crate) has_work: bool,
+}
+
+/// Retained messages owed to a new subscription.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) filter: FilterKey,
+    pub(crate) retained: RetainedScan,
+    pub(crate) options: SubscriptionOptions,
+    pub(crate) identifier: Option<u32>,
+}
+
+/// A SUBACK that waits until every shard knows what is wanted here.
+#[derive(Debug)]
+pub(crate) struct PendingSuback {
+    /// The announcement all peers must have seen.
+    pub(crate) sequence: u64,
+    pub(crate) connection: ConnectionId,
+    pub(crate) session: SessionKey,
+    pub(crate) suback: Vec<u8>,
+    pub(crate) scans: Vec<Scan>,
+}
+
+/// The tables of one core.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) options: ShardOptions,
+    pub(crate) router: Router,
+    pub(crate) clients: Slab<Client>,
+    pub(crate) by_client_id: HashMap<Arc<str>, SessionKey, RandomState>,
+    pub(crate) slots: Vec<Option<Slot>>,
+    pub(crate) pool: ChunkPool,
+    pub(crate) timers: Timers,
+    /// Sessions whose long work goes on at the next tick.
+    pub(crate) work: VecDeque<SessionKey>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) dirty: Vec<ConnectionId>,
+    pub(crate) mail: Vec<Vec<Mail>>,
+    pub(crate) mail_waiting: u64,
+    pub(crate) pending_subacks: VecDeque<PendingSuback>,
+    /// The number of the last announcement of interest to all peers.
+    pub(crate) announced: u64,
+    /// The last announcement each peer has seen; the own entry is always ahead.
+    pub(crate) seen: Vec<u64>,
+    pub(crate) last_stamp: u64,
+    pub(crate) assigned_ids: u64,
+    /// The timer that is set for expiring retained messages.
+    pub(crate) retained_timer: Option<Time>,
+    pub(crate) draining: bool,
+    pub(crate) metrics: Metrics,
+    /// Reused by every publication.
+    pub(crate) route: Route,
+    /// Reused by every publication.
+    pub(crate) encoder: Encoder,
+}
+
+impl State {
+    pub(crate) fn new(options: ShardOptions) -> State {
+        let shards = usize::from(options.shards);
+        let own = usize::from(options.id.0);
+        assert!(own < shards && shards <= SHARDS_MAX, "shard {own} of {shards}");
+        let topics = options.seeds.topics;
+        let mut seen = vec![0; shards];
+        seen[own] = u64::MAX;
+        State {
+            router: Router::new(options.id.0, options.shards, topics),
+            clients: Slab::new(),
+            by_client_id: HashMap::with_hasher(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
+            slots: Vec::new(),
+            pool: ChunkPool::new(SPARE_CHUNKS_MAX),
+            timers: Timers::default(),
+            work: VecDeque::new(),
+            effects: Vec::new(),
+            dirty: Vec::new(),
+            mail: (0..shards).map(|_| Vec::new()).collect(),
+            mail_waiting: 0,
+            pending_subacks: VecDeque::new(),
+            announced: 0,
+            seen,
+            last_stamp: 0,
+            assigned_ids: 0,
+            retained_timer: None,
+            draining: false,
+            metrics: Metrics::default(),
+            route: Route::default(),
+            encoder: Encoder::default(),
+            options,
+        }
+    }
+
+    pub(crate) fn slot(&self, id: ConnectionId) -> Option<&Slot> {
+        self.slots.get(id.index as usize)?.as_ref().filter(|slot| slot.generation == id.generation)
+    }
+
+    pub(crate) fn slot_mut(&mut self, id: ConnectionId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.index as usize)?.as_mut().filter(|slot| slot.generation == id.generation)
+    }
+
+    pub(crate) fn add_slot(&mut self, id: ConnectionId, connection: Connection) {
+        let index = id.index as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        let slot = Slot { generation: id.generation, session: None, connection };
+        let old = self.slots[index].replace(slot);
+        assert!(old.is_none(), "the driver reuses a slot only after its connection is gone");
+        self.metrics.connections_now += 1;
+    }
+
+    /// Forgets a connection and its timer.
+    pub(crate) fn remove_slot(&mut self, id: ConnectionId) -> Option<Slot> {
+        self.slot(id)?;
+        let slot = self.slots[id.index as usize].take()?;
+        self.timers.set(TimerKey::Connection(id), slot.connection.timer, None);
+        self.metrics.connections_now -= 1;
+        Some(slot)
+    }
+
+    pub(crate) fn client(&self, key: SessionKey) -> Option<&Client> {
+        self.clients.get(key.0 as usize)
+    }
+
+    pub(crate) fn client_mut(&mut self, key: SessionKey) -> Option<&mut Client> {
+        self.clients.get_mut(key.0 as usize)
+    }
+
+    /// Lets `write` put a packet into a connection's outbox. Answers whether it was put there: a packet the client would
+    /// not take is not sent [MQTT5-3.1.2-24].
+    pub(crate) fn write(
+        &mut self,
+        id: ConnectionId,
+        write: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
+    ) -> bool {
+        let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        if slot.generation != id.generation {
+            return false;
+        }
+        let connection = &mut slot.connection;
+        let maximum = connection.maximum_packet_size as usize;
+        let version = connection.version;
+        let (out, first) = connection.outbox.writer(&mut self.pool);
+        let start = out.len();
+        write(version, out);
+        let fits = out.len() - start <= maximum;
+        if !fits {
+            out.truncate(start);
+        }
+        if first && fits {
+            self.dirty.push(id);
+        }
+        fits
+    }
+
+    /// Sets a connection's timer to what its phase asks for.
+    pub(crate) fn set_connection_timer(&mut self, id: ConnectionId, due: Option<Time>) {
+        let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
+        if slot.generation == id.generation {
+            self.timers.set(TimerKey::Connection(id), slot.connection.timer, due);
+            slot.connection.timer = due;
+        }
+    }
+
+    /// Sets a session's timer to what is due next for it.
+    pub(crate) fn set_session_timer(&mut self, key: SessionKey) {
+        if let Some(client) = self.clients.get_mut(key.0 as usize) {
+            let due = client.session.due();
+            self.timers.set(TimerKey::Session(key), client.timer, due);
+            client.timer = due;
+        }
+    }
+
+    /// Sets the timer of the retained messages to the first expiry among them.
+    pub(crate) fn set_retained_timer(&mut self) {
+        let due = self.router.retained().next_expiry();
+        self.timers.set(TimerKey::Retained, self.retained_timer, due);
+        self.retained_timer = due;
+    }
+
+    /// Puts long work of a session on the list that the next tick goes on with.
+    pub(crate) fn add_work(&mut self, key: SessionKey) {
+        if let Some(client) = self.clients.get_mut(key.0 as usize) {
+            if !client.has_work {
+                client.has_work = true;
+                self.work.push_back(key);
+            }
+        }
+    }
+
+    /// Puts mail into the batch for a peer.
+    pub(crate) fn post(&mut self, to: u8, mail: Mail) {
+        debug_assert_ne!(to, self.options.id.0, "a shard sends itself no mail");
+        self.mail[usize::from(to)].push(mail);
+        self.mail_waiting |= 1 << to;
+    }
+
+    /// Every shard but this one.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = u8> {
+        let own = self.options.id.0;
+        (0..self.options.shards).filter(move |peer| *peer != own)
+    }
+
+    /// Tells all peers something about what is wanted here; they will say that they have seen it.
+    pub(crate) fn announce(&mut self, mail: impl Fn(u64) -> Mail) {
+        self.announced += 1;
+        let sequence = self.announced;
+        for peer in self.peers() {
+            self.post(peer, mail(sequence));
+        }
+    }
+
+    /// Whether every peer has seen the announcement `sequence`.
+    pub(crate) fn is_seen(&self, sequence: u64) -> bool {
+        self.seen.iter().all(|seen| *seen >= sequence)
+    }
+
+    /// A stamp after all this shard has given or seen.
+    pub(crate) fn next_stamp(&mut self, now: Time) -> Stamp {
+        self.last_stamp = (self.last_stamp + 1).max(now.as_nanos());
+        Stamp { time: self.last_stamp, shard: self.options.id.0 }
+    }
+
+    /// The shard a client identifier belongs to: keyed, so that nobody can crowd one shard, and stable.
+    pub(crate) fn home(&self, client_id: &str) -> ShardId {
+        let (first, second) = self.options.seeds.home;
+        let mut hasher = SipHasher13::new_with_keys(first, second);
+        hasher.write(client_id.as_bytes());
+        let shard = hasher.finish() % u64::from(self.options.shards);
+        ShardId(u8::try_from(shard).expect("below the number of shards"))
+    }
+
+    /// A client identifier nobody has and nobody can guess, at home here [MQTT5-3.1.3-6].
+    pub(crate) fn assign_client_id(&mut self) -> String {
+        let (first, second) = self.options.seeds.own;
+        loop {
+            self.assigned_ids += 1;
+            let mut hasher = SipHasher24::new_with_keys(first, second);
+            hasher.write_u64(self.assigned_ids);
+            let low = hasher.finish();
+            hasher.write_u64(low);
+            let high = hasher.finish();
+            let client_id = format!("{}{low:016x}{:06x}", self.options.assigned_client_id_prefix, high >> 40);
+            if self.home(&client_id) == self.options.id && !self.by_client_id.contains_key(client_id.as_str()) {
+                return client_id;
+            }
+        }
+    }
+
+    pub(crate) fn queue_bounds(&self) -> QueueBounds {
+        QueueBounds {
+            messages_max: self.options.limits.queue_messages_max,
+            bytes_max: self.options.limits.queue_bytes_max,
+            full: self.options.queue_full,
+        }
+    }
+
+    /// Lets a connection say its last words: flush, half-close, and be closed when the peer closes or the time is over.
+    pub(crate) fn finish(&mut self, now: Time, id: ConnectionId) {
+        let deadline = now + self.options.limits.linger_timeout;
+        if let Some(slot) = self.slot_mut(id) {
+            slot.connection.phase = Phase::Lingering;
+            slot.session = None;
+            drop(slot.connection.take_partial());
+            if slot.connection.paused {
+                slot.connection.paused = false;
+                self.effects.push(Effect::Resume { connection: id });
+            }
+            self.effects.push(Effect::Finish { connection: id });
+            self.set_connection_timer(id, Some(deadline));
+        }
+    }
+}
+
+/// One and a half times a keep alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
+pub(crate) fn patience(keep_alive_s: u16) -> Duration {
+    Duration::from_millis(u64::from(keep_alive_s) * 1500)
+}
