@@ -11,4 +11,5 @@
 
 pub mod limits;
 pub mod message;
+pub mod router;
 pub mod time;
