@@ -11,5 +11,6 @@
 
 pub mod limits;
 pub mod message;
+pub mod mqtt;
 pub mod router;
 pub mod time;
