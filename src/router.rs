@@ -175,6 +175,14 @@ impl Router {
         }
     }
 
+    /// The key of a filter that some session here is subscribed to.
+    pub fn key_of(&self, filter: TopicFilter<'_>) -> Option<FilterKey> {
+        match filter.share() {
+            Some(_) => self.shared.find(filter.as_str()).map(FilterKey::shared),
+            None => self.plain.find(filter.as_str()).map(FilterKey::plain),
+        }
+    }
+
     /// The text of a filter, of a shared subscription the whole one.
     ///
     /// # Panics

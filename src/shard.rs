@@ -23,7 +23,8 @@ use std::mem;
 use crate::connection::{Chunk, Connection, Phase};
 use crate::metrics::Metrics;
 use crate::mqtt::{
-    connect_version, decode, decode_connect, decode_publish, next_frame, DecodeError, Frame, Packet, PacketType, ProtocolVersion, ReasonCode,
+    connect_version, decode, decode_connect, decode_publish, next_frame, next_header, DecodeError, Frame, Packet,
+    PacketType, ProtocolVersion, ReasonCode,
 };
 use crate::router::SessionKey;
 use crate::time::Time;
@@ -49,7 +50,6 @@ const WORK_PER_TICK: usize = 4;
 const EXPIRE_PER_TICK: usize = 1024;
 
 /// One core's broker.
-#[derive(Debug)]
 pub struct Shard {
     state: State,
 }
@@ -190,9 +190,9 @@ impl Shard {
     fn complete(&self, partial: &mut Vec<u8>, bytes: &mut &[u8]) -> Result<bool, DecodeError> {
         let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         loop {
-            let missing = match frame_bytes(partial, packet_bytes_max)? {
-                Some(total) if total <= partial.len() => return Ok(true),
-                Some(total) => total - partial.len(),
+            let missing = match next_header(partial, packet_bytes_max)? {
+                Some(frame) if frame.total_bytes <= partial.len() => return Ok(true),
+                Some(frame) => frame.total_bytes - partial.len(),
                 None => 1,
             };
             if bytes.is_empty() {
@@ -239,6 +239,10 @@ impl Shard {
         match (slot.connection.phase, slot.session) {
             (Phase::Open, Some(session)) => {
                 let version = slot.connection.version;
+                if version == ProtocolVersion::V5 && frame.header_bytes > 2 && frame.is_overlong() {
+                    // [MQTT5-1.5.5-1]
+                    return self.part(now, id, Fault::from(DecodeError::RemainingLength));
+                }
                 match self.on_packet(now, id, session, version, frame.first_byte, body) {
                     Ok(next) => next,
                     Err(fault) => self.part(now, id, fault),

@@ -34,6 +34,16 @@ impl Frame {
 /// than four bytes, or a packet of more than `packet_bytes_max` bytes.
 #[inline]
 pub fn next_frame(buffer: &[u8], packet_bytes_max: u32) -> Result<Option<Frame>, DecodeError> {
+    let frame = next_header(buffer, packet_bytes_max)?;
+    Ok(frame.filter(|frame| frame.total_bytes <= buffer.len()))
+}
+
+/// Like [`next_frame`], but answers as soon as the fixed header is there: how long the packet will be.
+///
+/// # Errors
+/// The same.
+#[inline]
+pub fn next_header(buffer: &[u8], packet_bytes_max: u32) -> Result<Option<Frame>, DecodeError> {
     let Some(&first_byte) = buffer.first() else { return Ok(None) };
     if !FIRST_BYTE_IS_VALID[usize::from(first_byte)] {
         return Err(first_byte_error(first_byte));
@@ -49,9 +59,6 @@ pub fn next_frame(buffer: &[u8], packet_bytes_max: u32) -> Result<Option<Frame>,
     let total_bytes = header_bytes + remaining_length;
     if total_bytes > packet_bytes_max as usize {
         return Err(DecodeError::PacketTooLarge);
-    }
-    if total_bytes > buffer.len() {
-        return Ok(None);
     }
     Ok(Some(Frame { first_byte, header_bytes, total_bytes }))
 }

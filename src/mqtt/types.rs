@@ -64,6 +64,9 @@ impl QoS {
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
+    /// The smallest.
+    pub const MIN: PacketId = PacketId(NonZeroU16::MIN);
+
     /// The identifier of this number; `None` for zero.
     #[inline]
     pub const fn new(value: u16) -> Option<PacketId> {

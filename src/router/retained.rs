@@ -76,6 +76,11 @@ impl Retained {
         self.bytes
     }
 
+    /// All messages, expired or not, in order of their topics' bytes.
+    pub fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().map(|ByTopic(message)| message)
+    }
+
     /// The message of `topic`, expired or not.
     pub fn message(&self, topic: &str) -> Option<&Message> {
         self.messages.get(topic.as_bytes()).map(|ByTopic(message)| message)

@@ -62,6 +62,18 @@ pub enum ShareTarget {
     Peer(u8),
 }
 
+impl ShareKey {
+    /// A number that stands for it, for those who must not know the router.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The key that [`ShareKey::to_bits`] gave this number.
+    pub fn from_bits(bits: u64) -> ShareKey {
+        ShareKey(bits)
+    }
+}
+
 impl FilterKey {
     const SHARED: u32 = 1 << 31;
 

@@ -1,7 +1,5 @@
 //! One message owed to one session.
 
-use std::num::NonZeroU64;
-
 use crate::message::Message;
 use crate::mqtt::QoS;
 
@@ -15,7 +13,7 @@ pub struct Delivery {
     /// RETAIN flag it is delivered with.
     pub retain: bool,
     /// The shared subscription it came through, as the router names it.
-    pub share: Option<NonZeroU64>,
+    pub share: Option<u64>,
     /// Subscription Identifiers to send along.
     pub identifiers: Identifiers,
 }

@@ -11,18 +11,18 @@ use crate::session::delivery::Delivery;
 
 /// One Packet Identifier in use.
 #[derive(Debug)]
-pub struct Entry {
+struct Entry {
     /// The identifier.
-    pub packet_id: PacketId,
+    packet_id: PacketId,
     /// What it stands for.
-    pub stage: Stage,
+    stage: Stage,
     /// Whether it has been sent before, on whatever connection: it is then sent again with DUP.
-    pub sent_before: bool,
+    sent_before: bool,
 }
 
 /// How far a Packet Identifier has come.
 #[derive(Debug)]
-pub enum Stage {
+enum Stage {
     /// PUBLISH is out (or to be sent again); PUBACK or PUBREC must come.
     Published(Delivery),
     /// PUBREC has come, PUBREL is out; PUBCOMP must come. The message is no longer needed.

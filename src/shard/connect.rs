@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::connection::{OutboundAliases, Phase};
 use crate::limits::Limits;
 use crate::mqtt::{
-    Connack, Connect, DecodeError, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode, Will as ConnectWill,
+    Connack, Connect, DecodeError, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode,
+    Will as ConnectWill,
 };
 use crate::router::SessionKey;
 use crate::session::{Session, Will};
@@ -20,13 +21,7 @@ use crate::time::Time;
 
 /// A CONNECT, decoded; `unread` is all that has come, from its first byte on. Answers whether the connection is still
 /// here.
-pub(crate) fn on_connect(
-    state: &mut State,
-    now: Time,
-    id: ConnectionId,
-    packet: &Connect<'_>,
-    unread: &[u8],
-) -> bool {
+pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet: &Connect<'_>, unread: &[u8]) -> bool {
     if let Err(fault) = check(state, id, packet) {
         note_agreement(state, id, packet);
         refuse_connect(state, now, id, fault);
@@ -200,7 +195,7 @@ fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &
         if let Some(old) = old {
             // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
             state.metrics.takeovers_total += 1;
-            say_goodbye(state, now, old, Goodbye::TakenOver { resumes: !packet.clean_start });
+            say_goodbye(state, now, old, Goodbye::TakenOver);
         }
         // A session that was to end with its connection has gone with it.
         if let Some(&key) = state.by_client_id.get(client_id) {

@@ -3,8 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode, QoS};
-use crate::router::{SessionKey, ShareKey};
+use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, QoS, ReasonCode};
+use crate::router::{Removed, SessionKey, ShareKey};
 use crate::session::Delivery;
 use crate::shard::event::ConnectionId;
 use crate::shard::fault::Fault;
@@ -19,11 +19,8 @@ use crate::time::Time;
 pub(crate) enum Goodbye {
     /// It did something wrong, or cannot be served.
     Fault(Fault),
-    /// Another connection has its client identifier now; `resumes`: it goes on with the session.
-    TakenOver {
-        /// Whether the session goes on.
-        resumes: bool,
-    },
+    /// Another connection has its client identifier now.
+    TakenOver,
     /// The process ends.
     Draining,
 }
@@ -51,7 +48,7 @@ pub(crate) fn on_disconnect(
         // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
         client.session.will = None;
     }
-    detach(state, now, id, false);
+    detach(state, now, id);
     // What it was still owed leaves; a client that has gone already costs nothing more.
     state.finish(now, id);
     Ok(())
@@ -60,15 +57,13 @@ pub(crate) fn on_disconnect(
 /// Tells a client why, as its version can, and lets it go: last words, half-close, and then the end.
 pub(crate) fn say_goodbye(state: &mut State, now: Time, id: ConnectionId, goodbye: Goodbye) {
     let Some(slot) = state.slot(id) else { return };
-    let (reason, text, resumes) = match goodbye {
-        Goodbye::Fault(fault) => (fault.reason, fault.text, false),
-        Goodbye::TakenOver { resumes } => {
-            (ReasonCode::SessionTakenOver, "another connection has this client identifier", resumes)
-        }
+    let (reason, text) = match goodbye {
+        Goodbye::Fault(fault) => (fault.reason, fault.text),
+        Goodbye::TakenOver => (ReasonCode::SessionTakenOver, "another connection has this client identifier"),
         Goodbye::Draining if state.options.server_reference.is_some() => {
-            (ReasonCode::UseAnotherServer, "server is shutting down", false)
+            (ReasonCode::UseAnotherServer, "server is shutting down")
         }
-        Goodbye::Draining => (ReasonCode::ServerShuttingDown, "server is shutting down", false),
+        Goodbye::Draining => (ReasonCode::ServerShuttingDown, "server is shutting down"),
     };
     if slot.connection.version == ProtocolVersion::V5 {
         let mut properties = PropertyBuffer::default();
@@ -90,21 +85,20 @@ pub(crate) fn say_goodbye(state: &mut State, now: Time, id: ConnectionId, goodby
     }
     match goodbye {
         Goodbye::Draining => forget_will(state, id),
-        Goodbye::Fault(_) | Goodbye::TakenOver { .. } => {}
+        Goodbye::Fault(_) | Goodbye::TakenOver => {}
     }
-    detach(state, now, id, resumes);
+    detach(state, now, id);
     state.finish(now, id);
 }
 
 /// The network connection is gone, with or without a goodbye.
 pub(crate) fn on_closed(state: &mut State, now: Time, id: ConnectionId) {
-    detach(state, now, id, false);
+    detach(state, now, id);
     state.remove_slot(id);
 }
 
-/// Unties connection and session: the will comes due, the session begins to expire. `resumes`: another connection takes
-/// the session on at once, so it may not end in between.
-fn detach(state: &mut State, now: Time, id: ConnectionId, resumes: bool) {
+/// Unties connection and session: the will comes due, the session begins to expire.
+fn detach(state: &mut State, now: Time, id: ConnectionId) {
     let Some(session) = state.slot_mut(id).and_then(|slot| slot.session.take()) else { return };
     let Some(client) = state.client_mut(session) else { return };
     if client.connection != Some(id) {
@@ -121,11 +115,8 @@ fn detach(state: &mut State, now: Time, id: ConnectionId, resumes: bool) {
         client.session.will_due = Some(now + Duration::from_secs(u64::from(will.delay_interval_s)));
     }
     set_members_connected(state, session, false);
-    if lives_s == 0 && !resumes {
-        return end_session(state, now, session);
-    }
     if lives_s == 0 {
-        // It was to end here and a client that resumes finds none [MQTT5-3.1.2-23].
+        // Even a client that comes back at this moment finds no session [MQTT5-3.1.2-23] [MQTT311-3.1.2-6].
         return end_session(state, now, session);
     }
     publish_due_will(state, now, session);
@@ -168,9 +159,11 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
     // The order of a hash set must not be the order of what peers hear.
     filters.sort_unstable();
     for filter in filters {
-        let gone = state.router.unsubscribe_key(key, filter);
-        announce_interest(state, gone.interest, false);
-        announce_weight(state, gone.weight);
+        match state.router.unsubscribe_key(key, filter) {
+            Some(Removed::Plain(gone)) => announce_interest(state, gone.interest, false),
+            Some(Removed::Shared(gone)) => announce_weight(state, Some(gone.weight)),
+            None => debug_assert!(false, "a session knows its subscriptions"),
+        }
     }
     let client = state.clients.remove(key.0 as usize);
     state.by_client_id.remove(&client.session.client_id);
@@ -204,7 +197,7 @@ fn redirect_shared(state: &mut State, now: Time, mut client: Client) {
     for delivery in orphans {
         if let Some(share) = delivery.share {
             state.encoder.begin();
-            redirect(state, now, ShareKey::from_bits(share), None, &delivery.message, 0);
+            redirect(state, now, ShareKey::from_bits(share), &delivery.message, 0);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A publication encoded once for each way it goes out, whoever receives it.
 
-use crate::mqtt::{PacketId, ProtocolVersion, PublishHead, QoS};
+use crate::mqtt::{PacketId, ProtocolVersion, PublishHead};
 
 /// Ways one publication can be written without anything of the receiver's own: two wire formats, three QoS, RETAIN or
 /// not.
@@ -65,7 +65,7 @@ impl Encoded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::{decode_publish, Forwarded};
+    use crate::mqtt::{decode_publish, Forwarded, QoS};
 
     #[test]
     fn one_encoding_serves_many_receivers_and_formats_do_not_mix() {

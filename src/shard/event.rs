@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::connection::Chunk;
 use crate::message::Message;
+use crate::router::{Interest, ShareKey, ShareWeight};
 use crate::time::Time;
 
 /// One connection of one shard. The driver makes them; a used index comes back with another generation.
@@ -115,9 +116,39 @@ pub enum Effect {
 /// What shards say to each other.
 #[derive(Debug)]
 pub enum Mail {
-    /// A publication for the receiving shard's own subscribers.
+    /// A publication for the receiving shard's own subscribers; a retained one for its retained set, too.
     Publish {
         /// The message.
         message: Message,
+    },
+    /// A publication for one member of a shared subscription.
+    Shared {
+        /// The shared subscription.
+        share: ShareKey,
+        /// The message.
+        message: Message,
+        /// How many shards it has been to in vain.
+        hops: u8,
+    },
+    /// A filter came to be wanted by the sender, or ceased to be.
+    Interest {
+        /// The filter.
+        interest: Interest,
+        /// Whether it is wanted.
+        wanted: bool,
+        /// Counts the sender's announcements.
+        sequence: u64,
+    },
+    /// How many members a shared subscription has at the sender.
+    ShareWeight {
+        /// The subscription and the numbers.
+        weight: ShareWeight,
+        /// Counts the sender's announcements.
+        sequence: u64,
+    },
+    /// The sender has taken note of all announcements of the receiver up to this one.
+    Seen {
+        /// Which.
+        sequence: u64,
     },
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::Message;
-use crate::mqtt::{encode_acknowledgement, Forwarded, PacketId, PacketType, ProtocolVersion, Publish, QoS, ReasonCode, TopicName};
+use crate::mqtt::{
+    encode_acknowledgement, Forwarded, PacketId, PacketType, ProtocolVersion, Publish, QoS, ReasonCode, TopicName,
+};
 use crate::router::{PeerSet, Receiver, Route, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::session::Will;
 use crate::shard::deliver::{deliver, Target};
@@ -49,7 +51,7 @@ pub(crate) fn on_publish(
 ) -> Result<(), Fault> {
     state.metrics.publish_received_total += 1;
     state.metrics.publish_received_payload_bytes_total += packet.payload.len() as u64;
-    if packet.has_subscription_identifier() {
+    if packet.has_subscription_identifier {
         // [MQTT5-3.3.4-6]
         return Err(Fault::protocol("subscription identifier in a PUBLISH of a client"));
     }
@@ -115,26 +117,19 @@ pub(crate) fn publish_shared(state: &mut State, now: Time, share: ShareKey, mess
     match state.router.pick_local(share) {
         Some(receiver) => {
             state.metrics.mail_publish_received_total += 1;
-            deliver_to_member(state, now, &mut Publication::of(message), &receiver, &[], share);
+            deliver_to_member(state, now, &mut Publication::of(message), &receiver, share);
         }
-        None => redirect(state, now, share, None, message, hops + 1),
+        None => redirect(state, now, share, message, hops + 1),
     }
 }
 
 /// Gives a message of a shared subscription to another member, here or elsewhere, because its member is no more.
-pub(crate) fn redirect(
-    state: &mut State,
-    now: Time,
-    share: ShareKey,
-    not: Option<SessionKey>,
-    message: &Message,
-    hops: u8,
-) {
+pub(crate) fn redirect(state: &mut State, now: Time, share: ShareKey, message: &Message, hops: u8) {
     // While weights are on their way a message may meet several shards whose members have just left.
     let hops_max = state.options.shards.saturating_add(1);
-    match state.router.pick(share, not) {
+    match state.router.pick(share, None) {
         Some(ShareTarget::Local(receiver)) => {
-            deliver_to_member(state, now, &mut Publication::of(message), &receiver, &[], share);
+            deliver_to_member(state, now, &mut Publication::of(message), &receiver, share);
         }
         Some(ShareTarget::Peer(peer)) if hops < hops_max => {
             state.post(peer, Mail::Shared { share, message: message.clone(), hops });
@@ -168,11 +163,11 @@ fn publish(
         // Every shard keeps all retained messages, so that a new subscription finds them where it is.
         let message = publication.message().clone();
         retain(state, now, &message);
-        peers = state.peers().fold(PeerSet::default(), PeerSet::with);
+        peers = all_peers(state);
     }
     deliver_local(state, now, publication, &route);
     for pick in route.shared() {
-        deliver_shared(state, now, publication, &route, pick);
+        deliver_shared(state, now, publication, pick);
     }
     for peer in peers.iter() {
         state.metrics.mail_publish_sent_total += 1;
@@ -202,17 +197,10 @@ fn deliver_local(state: &mut State, now: Time, publication: &mut Publication<'_>
     }
 }
 
-fn deliver_shared(
-    state: &mut State,
-    now: Time,
-    publication: &mut Publication<'_>,
-    route: &Route,
-    pick: &SharedPick,
-) {
+fn deliver_shared(state: &mut State, now: Time, publication: &mut Publication<'_>, pick: &SharedPick) {
     match &pick.target {
         ShareTarget::Local(receiver) => {
-            let identifiers = route.identifiers_of(receiver);
-            deliver_to_member(state, now, publication, receiver, identifiers, pick.share);
+            deliver_to_member(state, now, publication, receiver, pick.share);
         }
         ShareTarget::Peer(peer) => {
             state.metrics.mail_publish_sent_total += 1;
@@ -227,7 +215,6 @@ fn deliver_to_member(
     now: Time,
     publication: &mut Publication<'_>,
     receiver: &Receiver,
-    identifiers: &[u32],
     share: ShareKey,
 ) {
     let target = Target {
@@ -235,7 +222,7 @@ fn deliver_to_member(
         qos: receiver.options.qos,
         retain: publication.retain && receiver.options.retain_as_published,
         share: Some(share),
-        identifiers,
+        identifiers: receiver.share_identifiers(),
     };
     deliver(state, now, publication, &target);
 }
@@ -252,10 +239,15 @@ fn retain(state: &mut State, now: Time, message: &Message) {
     state.set_retained_timer();
 }
 
+fn all_peers(state: &State) -> PeerSet {
+    let mut peers = PeerSet::EMPTY;
+    state.peers().for_each(|peer| peers.insert(peer));
+    peers
+}
+
 fn has_room(state: &State, publication: &Publication<'_>) -> bool {
     let size = publication.topic.len() + publication.forwarded.len() + publication.payload.len();
-    publication.payload.is_empty()
-        || state.router.retained().has_room(publication.topic, size, &state.options.limits)
+    publication.payload.is_empty() || state.router.retained().has_room(publication.topic, size, &state.options.limits)
 }
 
 /// The topic a PUBLISH means. Defining or using an alias shares the name instead of copying it.
@@ -294,12 +286,7 @@ fn topic_fits(state: &State, topic: &str) -> bool {
 }
 
 /// Notes a QoS 2 publication. `false`: it came before and is only acknowledged again.
-fn receive(
-    state: &mut State,
-    id: ConnectionId,
-    session: SessionKey,
-    packet_id: PacketId,
-) -> Result<bool, Fault> {
+fn receive(state: &mut State, id: ConnectionId, session: SessionKey, packet_id: PacketId) -> Result<bool, Fault> {
     let receive_maximum = usize::from(state.options.limits.receive_maximum);
     let Some(client) = state.client_mut(session) else { return Ok(false) };
     if client.session.has_received(packet_id) {

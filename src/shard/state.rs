@@ -103,7 +103,6 @@ pub(crate) struct PendingSuback {
 }
 
 /// The tables of one core.
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) options: ShardOptions,
     pub(crate) router: Router,
@@ -207,11 +206,7 @@ impl State {
 
     /// Lets `write` put a packet into a connection's outbox. Answers whether it was put there: a packet the client would
     /// not take is not sent [MQTT5-3.1.2-24].
-    pub(crate) fn write(
-        &mut self,
-        id: ConnectionId,
-        write: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
-    ) -> bool {
+    pub(crate) fn write(&mut self, id: ConnectionId, write: impl FnOnce(ProtocolVersion, &mut Vec<u8>)) -> bool {
         let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
         if slot.generation != id.generation {
             return false;

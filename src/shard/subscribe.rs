@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use crate::mqtt::{
-    Packet, Properties, ProtocolVersion, ReasonCode, RetainHandling, Suback, Subscribe, SubscriptionOptions, TopicFilter, Unsuback,
-    Unsubscribe,
+    Packet, Properties, ProtocolVersion, ReasonCode, RetainHandling, Suback, Subscribe, SubscriptionOptions,
+    TopicFilter, Unsuback, Unsubscribe,
 };
 use crate::router::{FilterKey, Interest, Options, RetainedScan, SessionKey, ShareWeight};
 use crate::shard::deliver::pump;
@@ -117,7 +117,8 @@ fn check(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Res
     let subscriptions_max = limits.subscriptions_max;
     let client = state.client(session).ok_or(ReasonCode::UnspecifiedError)?;
     let is_full = client.subscriptions.len() >= subscriptions_max;
-    if is_full && !state.router.is_subscribed(session, filter.as_str()) {
+    let is_known = || state.router.key_of(filter).is_some_and(|key| client.subscriptions.contains(&key));
+    if is_full && !is_known() {
         state.metrics.subscriptions_refused_total += 1;
         return Err(ReasonCode::QuotaExceeded);
     }
@@ -137,7 +138,7 @@ fn subscribe(
     let (key, is_new) = if filter.share().is_some() {
         let connected = state.client(session).is_some_and(|client| client.connection.is_some());
         let shared = state.router.share(session, filter, wanted, identifier, connected);
-        announce_weight(state, shared.weight);
+        announce_weight(state, Some(shared.weight));
         (shared.key, shared.is_new)
     } else {
         let subscribed = state.router.subscribe(session, filter, wanted, identifier);
@@ -155,7 +156,7 @@ fn subscribe(
 fn unsubscribe(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> bool {
     let key = if filter.share().is_some() {
         let Some(gone) = state.router.unshare(session, filter.as_str()) else { return false };
-        announce_weight(state, gone.weight);
+        announce_weight(state, Some(gone.weight));
         gone.key
     } else {
         let Some(gone) = state.router.unsubscribe(session, filter.as_str()) else { return false };
