@@ -1,6 +1,8 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
 mod client;
+mod conformance;
 mod rng;
 mod script;
+mod v3_connect;
 mod world;
