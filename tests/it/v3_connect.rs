@@ -445,15 +445,15 @@ fn packets_behind_connect_in_one_segment_are_served_in_order() {
         a: pubrel id=5 &
         a: unsubscribe id=2 t &
         a: publish t "y" &
-        a: pingreq &
-        a: disconnect
+        a: pingreq
         a< connack sp=0 code=0
-        a< suback id=1 codes=2
+        a<* suback id=1 codes=2
         a<* publish t q2 id=1 "x"
         a< pubrec id=5
         a< pubcomp id=5
         a< unsuback id=2
         a< pingresp
+        a: disconnect
         a closed
         "#,
     );
