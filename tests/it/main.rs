@@ -2,7 +2,9 @@
 
 mod client;
 mod conformance;
+mod fuzz;
 mod rng;
 mod script;
 mod v3_connect;
+mod v3_errors;
 mod world;
