@@ -7,4 +7,7 @@ mod rng;
 mod script;
 mod v3_connect;
 mod v3_errors;
+mod v3_publish;
+mod v3_qos;
+mod v3_subscribe;
 mod world;
