@@ -10,4 +10,5 @@ mod v3_errors;
 mod v3_publish;
 mod v3_qos;
 mod v3_subscribe;
+mod v3_mixed;
 mod world;
