@@ -311,3 +311,6 @@ impl PartialEq for ByExpiry {
 }
 
 impl Eq for ByExpiry {}
+
+#[cfg(test)]
+mod tests;
