@@ -16,6 +16,8 @@ mod shared;
 mod subscribers;
 mod symbols;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trie;
 mod words;
 

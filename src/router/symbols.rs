@@ -58,6 +58,13 @@ impl Symbols {
         }
     }
 
+    /// Bytes it owns.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts: usize = self.symbols.iter().map(|(_, symbol)| symbol.text.len()).sum();
+        self.symbols.capacity() * std::mem::size_of::<Symbol>() + texts + self.by_text.heap_bytes()
+    }
+
     #[inline]
     fn find_hashed(&self, hash: u64, level: &str) -> Option<u32> {
         self.by_text.find(hash, |symbol| self.symbols.get(symbol as usize).is_some_and(|found| *found.text == *level))
