@@ -6,7 +6,7 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 This file is made from the table in `src/config/options.rs`; a test refuses it when it is out of date. To write it anew:
-`cargo run -- check --print-docs > docs/configuration.md` (through a temporary file, if the build needs the old one).
+`cargo run -- check --print-docs > docs/configuration.md`.
 
 Corecast runs without a configuration. With one, it is a TOML file given by `-c`:
 

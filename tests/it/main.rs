@@ -1,1 +1,3 @@
 //! Behaviour tests: one binary, one file per behaviour.
+
+mod tidy;
