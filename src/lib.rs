@@ -9,6 +9,8 @@
 //! 6. [`runtime`]: the only room that knows glommio, io_uring, sockets, clocks and threads.
 //! 7. [`cli`]: the command line.
 
+pub mod cli;
+pub mod config;
 pub mod connection;
 pub mod limits;
 pub mod message;

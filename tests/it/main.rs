@@ -1,3 +1,4 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
 mod codec;
+mod tidy;
