@@ -76,7 +76,7 @@ fn mutate(body: &mut Vec<u8>, tape: &mut Tape<'_>) {
 }
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(config(2000))]
 
     #[test]
     fn every_packet_is_read_as_it_was_written(tape in vec(any::<u8>(), 0..64)) {
@@ -109,7 +109,7 @@ proptest! {
 
 proptest! {
     // A fixed seed: what another version of the other implementation or a rarer packet shows is no fault of ours.
-    #![proptest_config(Config { rng_seed: RngSeed::Fixed(5), ..config(400) })]
+    #![proptest_config(Config { rng_seed: RngSeed::Fixed(5), ..config(2000) })]
 
     #[test]
     fn another_implementation_agrees(tape in vec(any::<u8>(), 0..64), how in vec(any::<u8>(), 12)) {

@@ -92,7 +92,7 @@ impl<'a> Tape<'a> {
     }
 
     fn packet_id(&mut self) -> PacketId {
-        PacketId::new(self.number()).unwrap_or(PacketId::new(1).unwrap())
+        PacketId::new(self.number()).unwrap_or(PacketId::new(1).expect("not zero"))
     }
 
     fn qos(&mut self) -> QoS {
@@ -173,7 +173,7 @@ fn connect(version: ProtocolVersion, tape: &mut Tape<'_>, out: &mut Vec<u8>) {
     connect.keep_alive_s = tape.number();
     if tape.flag() {
         connect.will = Some(Will {
-            topic: TopicName::parse(tape.of(&TOPICS)).unwrap(),
+            topic: TopicName::parse(tape.of(&TOPICS)).expect("valid"),
             payload: tape.of(&BLOBS),
             qos: tape.qos(),
             retain: tape.flag(),
