@@ -17,6 +17,7 @@ pub mod message;
 pub mod metrics;
 pub mod mqtt;
 pub mod router;
+pub mod runtime;
 pub mod session;
 pub mod shard;
 pub mod time;

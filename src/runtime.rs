@@ -30,14 +30,14 @@ pub use self::error::RuntimeError;
 pub use self::settings::Settings;
 
 /// Runs the broker until it is told to end by a signal: SIGTERM or SIGINT drains it, a second one ends it at once.
-/// `make_shard` is called once on each shard's own thread. Call it before any other thread is started.
+/// `make_shard` is called once on each shard's own thread, with the shard and the number of shards. Call it before any other thread is started.
 ///
 /// # Errors
 ///
 /// What keeps it from starting, or a shard that has failed.
 pub fn run<F>(settings: Settings, make_shard: F) -> Result<ExitReason, RuntimeError>
 where
-    F: Fn(ShardId) -> Shard + Send + Sync + 'static,
+    F: Fn(ShardId, u8) -> Shard + Send + Sync + 'static,
 {
     let (sender, notices) = unbounded();
     signals::listen(sender.clone()).map_err(|error| RuntimeError::System { what: "take signals", error })?;
@@ -79,7 +79,7 @@ pub struct Running {
 /// What keeps it from starting.
 pub fn start<F>(settings: Settings, make_shard: F) -> Result<Running, RuntimeError>
 where
-    F: Fn(ShardId) -> Shard + Send + Sync + 'static,
+    F: Fn(ShardId, u8) -> Shard + Send + Sync + 'static,
 {
     let (sender, notices) = unbounded();
     let shards = Shards::start(&settings, make_shard, sender, notices)?;

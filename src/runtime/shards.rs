@@ -56,7 +56,7 @@ impl Shards {
         notices: Receiver<Notice>,
     ) -> Result<Shards, RuntimeError>
     where
-        F: Fn(ShardId) -> Shard + Send + Sync + 'static,
+        F: Fn(ShardId, u8) -> Shard + Send + Sync + 'static,
     {
         let cpus = choose_cpus(&settings.cpus, settings.shards)?;
         if cpus.is_empty() || cpus.len() > SHARDS_MAX {
@@ -68,7 +68,8 @@ impl Shards {
         let listeners = listen(&settings.binds, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
         let (seats, remotes) = seats(settings, listeners.of_shards, clock)?;
-        let make_shard = Arc::new(make_shard);
+        let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
+        let make_shard = Arc::new(move |shard| make_shard(shard, count));
         let mut shards =
             Shards { addresses: listeners.addresses, members: Vec::new(), clock, notices, endings: Vec::new() };
         let mut starts = Vec::new();

@@ -9,13 +9,14 @@ use ahash::{AHasher, RandomState};
 use siphasher::sip::{SipHasher13, SipHasher24};
 use slab::Slab;
 
+use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::message::Stamp;
 use crate::metrics::Metrics;
 use crate::mqtt::{ProtocolVersion, SubscriptionOptions};
 use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
-use crate::session::{QueueBounds, QueueFull, Session};
+use crate::session::{QueueBounds, Session};
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
 use crate::shard::timers::{TimerKey, Timers};
