@@ -44,7 +44,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
 fn settings(config: &Config) -> Settings {
     Settings {
         binds: config.listen.bind.clone(),
-        cpus: config.shards.cores.as_ref().map(|cores| cores.as_slice().iter().map(|cpu| usize::from(*cpu)).collect()).unwrap_or_default(),
+        cpus: config.shards.cores.iter().flat_map(|cores| cores.as_slice()).map(|cpu| usize::from(*cpu)).collect(),
         shards: config.shards.count.map_or(0, usize::from),
         limits: config.limits.clone(),
         drain_timeout: config.shutdown.drain_timeout,

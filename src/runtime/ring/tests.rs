@@ -79,10 +79,10 @@ fn buffers_are_used_again_and_again_without_mixing_up_their_bytes() {
 fn more_operations_than_the_queue_holds_are_all_done_in_order() {
     let pairs: Vec<_> = (0..64).map(|_| UnixStream::pair().expect("a pair")).collect();
     let mut ring = ring();
-    for (_far, index) in pairs.iter().map(|pair| &pair.1).zip(0..) {
+    for (far, index) in pairs.iter().map(|pair| &pair.1).zip(0..) {
         ring.receive(far.as_raw_fd(), tag(Operation::ReceiveOnce, index));
     }
-    for (_far, index) in pairs.iter().map(|pair| &pair.1).zip(0..) {
+    for (far, index) in pairs.iter().map(|pair| &pair.1).zip(0..) {
         ring.cancel(tag(Operation::ReceiveOnce, index), tag(Operation::Cancel, index));
     }
     let completions = gather(&mut ring, 128);
