@@ -30,7 +30,8 @@ pub use self::error::RuntimeError;
 pub use self::settings::Settings;
 
 /// Runs the broker until it is told to end by a signal: SIGTERM or SIGINT drains it, a second one ends it at once.
-/// `make_shard` is called once on each shard's own thread, with the shard and the number of shards. Call it before any other thread is started.
+/// `make_shard` is called once on each shard's own thread, with the shard and the number of shards. To be called before
+/// any other thread is started.
 ///
 /// # Errors
 ///

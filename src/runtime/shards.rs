@@ -23,13 +23,17 @@ use crate::shard::{Mail, Shard, ShardId};
 
 /// Memory an executor registers for files, which no shard uses (bytes).
 const EXECUTOR_IO_MEMORY: usize = 1024 * 1024;
-/// How often an executor would give way to other tasks; there are none, but its default delays wake-ups.
-const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// How often an executor makes its task give way: so seldom that it never does. There is one task and it never gives way
+/// anyway. What a short timer would do is harm: glommio 0.9 takes one that fires before the first task has run for "there
+/// is nothing to run" and sleeps for ever, which a busy machine makes happen once in a few hundred starts.
+const PREEMPT_TIMER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Submissions and completions of one ring.
 const SUBMISSIONS: u32 = 1024;
 const COMPLETIONS: u32 = 8192;
 /// How long the other shards may take to end after one has failed, and a shard to report.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long all shards together may take to make their rings.
+const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The shards, as their starter sees them.
 pub(super) struct Shards {
@@ -166,16 +170,21 @@ impl Shards {
     /// The descriptors of all rings, by shard, once each is there.
     fn await_rings(&mut self) -> Result<Vec<RawFd>, RuntimeError> {
         let mut rings = vec![None; self.members.len()];
-        while rings.iter().any(Option::is_none) {
-            match self.next_notice() {
-                Notice::Ready { shard, ring } => rings[usize::from(shard.0)] = Some(ring),
-                Notice::Ended { shard, ending } => {
+        let deadline = Instant::now() + START_PATIENCE;
+        while let Some(missing) = rings.iter().position(Option::is_none) {
+            match self.notices.recv_deadline(deadline) {
+                Ok(Notice::Ready { shard, ring }) => rings[usize::from(shard.0)] = Some(ring),
+                Ok(Notice::Ended { shard, ending }) => {
                     if let Some(result) = self.on_ended(shard, ending) {
                         result?;
                     }
                 }
                 // Who does not want it before it has started does not want it at all.
-                Notice::Signal(_) => self.stop(),
+                Ok(Notice::Signal(_)) => self.stop(),
+                Err(_) => {
+                    let error = format!("it has not started within {} s", START_PATIENCE.as_secs());
+                    return Err(RuntimeError::Executor { shard: shard_id(missing), error });
+                }
             }
         }
         Ok(rings.into_iter().flatten().collect())
@@ -203,6 +212,10 @@ impl Shards {
             member.remote.tell(command());
         }
     }
+}
+
+fn shard_id(index: usize) -> ShardId {
+    ShardId(u8::try_from(index).expect("at most 64 shards"))
 }
 
 impl fmt::Debug for Shards {
