@@ -77,7 +77,7 @@ pub(super) fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M
         .collect();
     for from in 0..cores {
         for to in 0..cores {
-            let (outgoing, incoming) = if from == to { (None, None) } else { pair(batches_max) };
+            let (outgoing, incoming) = (from != to).then(|| pair(batches_max)).unzip();
             boxes[from].outgoing.push(outgoing);
             boxes[to].incoming.push(incoming);
         }
@@ -85,11 +85,11 @@ pub(super) fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M
     boxes
 }
 
-fn pair<M, S>(batches_max: usize) -> (Option<Outgoing<M, S>>, Option<Incoming<M, S>>) {
+fn pair<M, S>(batches_max: usize) -> (Outgoing<M, S>, Incoming<M, S>) {
     let (sender, receiver) = bounded(batches_max);
     let (give_back, returned) = bounded(batches_max);
     let outgoing = Outgoing { filling: Batch::default(), spilled: VecDeque::new(), channel: sender, returned };
-    (Some(outgoing), Some(Incoming { channel: receiver, give_back }))
+    (outgoing, Incoming { channel: receiver, give_back })
 }
 
 impl<M, S> Mailbox<M, S> {

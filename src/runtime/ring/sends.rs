@@ -57,6 +57,7 @@ impl fmt::Debug for Table {
 #[derive(Debug, Default)]
 pub(super) struct Sends {
     sending: Slab<Sending>,
+    #[expect(clippy::vec_box, reason = "a table is a kilobyte and the kernel holds its address: only the box moves")]
     spare_tables: Vec<Box<Table>>,
 }
 
