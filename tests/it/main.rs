@@ -1,4 +1,8 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
+mod client;
 mod codec;
+mod rng;
+mod script;
 mod tidy;
+mod world;
