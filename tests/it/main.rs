@@ -2,13 +2,11 @@
 
 mod client;
 mod codec;
-mod rng;
-mod script;
-mod tidy;
 mod conformance;
 mod fuzz;
 mod rng;
 mod script;
+mod tidy;
 mod v3_connect;
 mod v3_errors;
 mod v3_publish;
