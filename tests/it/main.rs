@@ -1,3 +1,7 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
+mod client;
 mod conformance;
+mod rng;
+mod script;
+mod world;
