@@ -4,6 +4,7 @@ mod client;
 mod codec;
 mod conformance;
 mod fuzz;
+mod conformance;
 mod rng;
 mod script;
 mod tidy;
