@@ -4,7 +4,6 @@ mod client;
 mod codec;
 mod conformance;
 mod fuzz;
-mod conformance;
 mod rng;
 mod script;
 mod tidy;
