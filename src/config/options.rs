@@ -214,7 +214,8 @@ options! {
         connect_timeout: Duration, unit "seconds", range 0.001 to 3600;
         /// How long a refused client may take to read why, and the last bytes of a closing connection to leave.
         linger_timeout: Duration, unit "seconds", range 0.001 to 3600;
-        /// Longest keep alive. A longer one, or none, is lowered to this, and a 5.0 client told so. 0: as clients wish.
+        /// Longest keep alive of a 5.0 client. A longer one, or none, is lowered to this, and the client told so; clients
+        /// before 5.0 cannot be told and keep theirs. 0: as clients wish.
         keep_alive_max_s: u16, unit "seconds", range 0 to 65_535;
         /// Longest time a session outlives its connection; persistent sessions from before 5.0 last this long.
         /// `4_294_967_295`: for ever.
