@@ -290,6 +290,10 @@ impl Shard {
             on_publish(state, now, id, session, &decode_publish(version, first_byte, body)?)?;
             return Ok(Next::GoOn);
         }
+        if PacketType::from_first_byte(first_byte) == Some(PacketType::Connect) {
+            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2], whatever it says: what is wrong inside a CONNECT has no words here.
+            return Err(Fault::protocol("a second CONNECT"));
+        }
         match decode(version, first_byte, body)? {
             Packet::Publish(packet) => on_publish(state, now, id, session, &packet)?,
             Packet::Puback(packet) => on_puback(state, now, session, &packet)?,
@@ -306,12 +310,10 @@ impl Shard {
                 on_disconnect(state, now, id, session, &packet)?;
                 return Ok(Next::Stop);
             }
-            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
-            Packet::Connect(_) => return Err(Fault::protocol("a second CONNECT")),
             // [MQTT5-4.12.0-7]
             Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
-            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                return Err(Fault::protocol("a packet only servers send"));
+            Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(Fault::protocol("a packet that may not come now"));
             }
         }
         Ok(Next::GoOn)

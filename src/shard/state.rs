@@ -206,10 +206,10 @@ impl State {
     }
 
     /// Lets `write` put a packet into a connection's outbox. Answers whether it was put there: a packet the client would
-    /// not take is not sent [MQTT5-3.1.2-24].
+    /// not take is not sent [MQTT5-3.1.2-24], and nothing follows the last words [MQTT5-3.14.4-1].
     pub(crate) fn write(&mut self, id: ConnectionId, write: impl FnOnce(ProtocolVersion, &mut Vec<u8>)) -> bool {
         let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
-        if slot.generation != id.generation {
+        if slot.generation != id.generation || slot.connection.phase == Phase::Lingering {
             return false;
         }
         let connection = &mut slot.connection;

@@ -1,4 +1,15 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
+mod client;
 mod codec;
+mod conformance;
+mod fuzz;
+mod rng;
+mod script;
 mod tidy;
+mod v3_connect;
+mod v3_errors;
+mod v3_publish;
+mod v3_qos;
+mod v3_subscribe;
+mod world;
