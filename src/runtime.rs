@@ -14,6 +14,7 @@ mod settings;
 mod shards;
 mod signals;
 mod socket;
+mod system;
 
 use std::net::SocketAddr;
 use std::time::Duration;

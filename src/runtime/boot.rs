@@ -1,9 +1,7 @@
 //! Checks before the first shard starts, each with a sentence about what to do if it fails.
-#![allow(unsafe_code)]
 
 use std::fs;
 use std::io::{self, Write};
-use std::mem;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -12,11 +10,14 @@ use tracing::warn;
 
 use super::error::RuntimeError;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
+use super::system::{allowed_cpus, limit, raise, Resource};
 
 /// Descriptors beside those of connections: listeners, rings, pipes, logs, with room.
 const OTHER_FILES: u64 = 256;
 /// What glommio insists on for an executor.
 const LOCKED_MEMORY_BYTES_MIN: u64 = 512 * 1024;
+/// Enough for a few shards, for when the kernel only says that it was too little (KiB).
+const LOCKED_MEMORY_KIB_ENOUGH: u64 = 16 * 1024;
 /// How long a ring may take to answer the probe.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Enough for the probe.
@@ -36,7 +37,7 @@ pub(super) fn choose_cpus(requested: &[usize], shards: usize) -> Result<Vec<usiz
 /// Raises the limit of open files as far as it goes and says so if that is not far enough.
 pub(super) fn raise_open_files(connections_max: usize) {
     let needed = (connections_max as u64).saturating_add(OTHER_FILES);
-    match raise(libc::RLIMIT_NOFILE) {
+    match raise(Resource::OpenFiles) {
         Ok(limit) if limit < needed => warn!(
             limit,
             connections_max,
@@ -50,7 +51,7 @@ pub(super) fn raise_open_files(connections_max: usize) {
 
 /// Raises the limit of locked memory as far as it goes.
 pub(super) fn raise_locked_memory() -> Result<(), RuntimeError> {
-    let limit = raise(libc::RLIMIT_MEMLOCK)
+    let limit = raise(Resource::LockedMemory)
         .map_err(|error| RuntimeError::System { what: "raise the limit of locked memory", error })?;
     if limit < LOCKED_MEMORY_BYTES_MIN {
         return Err(RuntimeError::LockedMemory { limit_kib: limit / 1024, needed_kib: LOCKED_MEMORY_BYTES_MIN / 1024 });
@@ -90,7 +91,7 @@ fn next(ring: &mut Ring) -> Result<Completion, RuntimeError> {
 }
 
 /// Says why a ring could not be made, and what to do.
-fn explain(error: io::Error) -> RuntimeError {
+pub(super) fn explain(error: io::Error) -> RuntimeError {
     match error.raw_os_error() {
         Some(libc::ENOSYS) => RuntimeError::UringMissing { kernel: kernel() },
         Some(libc::EINVAL) => RuntimeError::KernelTooOld { kernel: kernel(), lacking: "deferred task work" },
@@ -99,8 +100,8 @@ fn explain(error: io::Error) -> RuntimeError {
             None => RuntimeError::UringForbidden,
         },
         Some(libc::ENOMEM) => {
-            let limit_kib = limit(libc::RLIMIT_MEMLOCK).map_or(0, |limit| limit.rlim_cur / 1024);
-            RuntimeError::LockedMemory { limit_kib, needed_kib: (limit_kib + 1).max(8 * 1024) }
+            let limit_kib = limit(Resource::LockedMemory).map_or(0, |limit| limit.soft / 1024);
+            RuntimeError::LockedMemory { limit_kib, needed_kib: (2 * limit_kib).max(LOCKED_MEMORY_KIB_ENOUGH) }
         }
         Some(_) | None => RuntimeError::Uring { error },
     }
@@ -121,41 +122,6 @@ fn kernel() -> String {
 
 fn list(cpus: &[usize]) -> String {
     cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn allowed_cpus() -> io::Result<Vec<usize>> {
-    // SAFETY: a set of bits, for which all zeroes is a valid value.
-    let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
-    // SAFETY: the pointer and the size are those of `set`.
-    if unsafe { libc::sched_getaffinity(0, mem::size_of_val(&set), &mut set) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let bits = 8 * mem::size_of_val(&set);
-    // SAFETY: reads a bit within the set.
-    Ok((0..bits).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect())
-}
-
-/// Raises a soft limit to the hard one, or higher if we may; answers what it is then.
-fn raise(resource: libc::__rlimit_resource_t) -> io::Result<u64> {
-    let before = limit(resource)?;
-    if before.rlim_cur >= before.rlim_max {
-        return Ok(before.rlim_cur);
-    }
-    let raised = libc::rlimit { rlim_cur: before.rlim_max, rlim_max: before.rlim_max };
-    // SAFETY: reads a valid structure.
-    if unsafe { libc::setrlimit(resource, &raised) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(raised.rlim_cur)
-}
-
-fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: fills in a valid structure.
-    if unsafe { libc::getrlimit(resource, &mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(limit)
 }
 
 #[cfg(test)]
@@ -191,11 +157,5 @@ mod tests {
         assert!(matches!(explained(libc::ENOMEM), RuntimeError::LockedMemory { .. }));
         assert!(matches!(explained(libc::EPERM), RuntimeError::UringForbidden | RuntimeError::UringDisabled { .. }));
         assert!(matches!(explained(libc::EIO), RuntimeError::Uring { .. }));
-    }
-
-    #[test]
-    fn a_raised_limit_is_the_hard_one() {
-        let raised = raise(libc::RLIMIT_NOFILE).expect("allowed to everybody");
-        assert_eq!(raised, limit(libc::RLIMIT_NOFILE).expect("readable").rlim_max);
     }
 }

@@ -19,6 +19,7 @@ use self::accept::{adopt, Acceptors};
 use self::flush::{flush, on_sent};
 use self::receive::{feed_starved, on_received, take_waiting};
 use self::state::State;
+use super::boot::explain;
 use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
 use super::error::RuntimeError;
 use super::mailbox::Mailbox;
@@ -78,7 +79,7 @@ impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
         let Seat { shard: id, listeners, mailbox, ear, gate, drained, clock, limits, ring_sizes } = seat;
-        let ring = Ring::new(ring_sizes).map_err(|error| RuntimeError::Ring { shard: id, error })?;
+        let ring = Ring::new(ring_sizes).map_err(explain)?;
         Ok(Driver {
             id,
             state: State::new(shard, ring, gate, limits),
