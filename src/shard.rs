@@ -14,6 +14,7 @@ mod fault;
 mod mail;
 mod publication;
 mod publish;
+mod recent;
 mod state;
 mod subscribe;
 mod timers;
@@ -301,7 +302,7 @@ impl Shard {
             Packet::Pubrel(packet) => on_pubrel(state, id, session, &packet),
             Packet::Pubcomp(packet) => on_pubcomp(state, now, session, &packet)?,
             Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
-            Packet::Unsubscribe(packet) => on_unsubscribe(state, id, session, &packet),
+            Packet::Unsubscribe(packet) => on_unsubscribe(state, now, id, session, &packet),
             Packet::Pingreq => {
                 // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
                 state.write(id, |version, out| Packet::Pingresp.encode(version, out));

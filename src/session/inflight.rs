@@ -229,5 +229,4 @@ impl Inflight {
 }
 
 #[cfg(test)]
-#[path = "inflight_tests.rs"]
 mod tests;

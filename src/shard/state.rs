@@ -9,15 +9,17 @@ use ahash::{AHasher, RandomState};
 use siphasher::sip::{SipHasher13, SipHasher24};
 use slab::Slab;
 
+use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::message::Stamp;
 use crate::metrics::Metrics;
 use crate::mqtt::{ProtocolVersion, SubscriptionOptions};
 use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
-use crate::session::{QueueBounds, QueueFull, Session};
+use crate::session::{QueueBounds, Session};
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::recent::Recent;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::time::Time;
 
@@ -126,6 +128,7 @@ pub(crate) struct State {
     pub(crate) assigned_ids: u64,
     /// The timer that is set for expiring retained messages.
     pub(crate) retained_timer: Option<Time>,
+    pub(crate) recent: Recent,
     pub(crate) draining: bool,
     pub(crate) metrics: Metrics,
     /// Reused by every publication.
@@ -160,6 +163,7 @@ impl State {
             last_stamp: 0,
             assigned_ids: 0,
             retained_timer: None,
+            recent: Recent::default(),
             draining: false,
             metrics: Metrics::default(),
             route: Route::default(),

@@ -1,11 +1,13 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
 mod client;
+mod codec;
 mod conformance;
 mod fuzz;
 mod rng;
 mod script;
 mod v31;
+mod tidy;
 mod v3_connect;
 mod v3_errors;
 mod v3_limits;
