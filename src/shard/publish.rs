@@ -114,6 +114,7 @@ pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
 /// meanwhile, it goes on to a shard that still has some.
 pub(crate) fn publish_shared(state: &mut State, now: Time, share: ShareKey, message: &Message, hops: u8) {
     state.last_stamp = state.last_stamp.max(message.stamp().time);
+    state.encoder.begin();
     match state.router.pick_local(share) {
         Some(receiver) => {
             state.metrics.mail_publish_received_total += 1;

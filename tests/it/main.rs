@@ -4,4 +4,5 @@ mod client;
 mod conformance;
 mod rng;
 mod script;
+mod v5_shared;
 mod world;
