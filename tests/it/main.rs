@@ -4,5 +4,6 @@ mod client;
 mod conformance;
 mod rng;
 mod script;
+mod v5_connack;
 mod v5_shared;
 mod world;
