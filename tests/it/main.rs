@@ -5,5 +5,7 @@ mod conformance;
 mod rng;
 mod script;
 mod v5_connack;
+mod v5_connect;
+mod v5_limits;
 mod v5_shared;
 mod world;
