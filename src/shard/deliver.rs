@@ -87,7 +87,8 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
         let session = &mut client.session;
         let moved = if session.inflight.has_unsent() {
-            session.inflight.sent() < in_flight_max && resend(state, now, key, id)
+            let may_send = session.inflight.next_is_release() || session.inflight.sent() < in_flight_max;
+            may_send && resend(state, now, key, id)
         } else if !session.queue.is_empty() {
             session.inflight.sent() < in_flight_max && send_queued(state, now, key, id)
         } else if client.scans.is_empty() {

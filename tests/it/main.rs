@@ -7,5 +7,6 @@ mod script;
 mod v5_connack;
 mod v5_connect;
 mod v5_limits;
+mod v5_order;
 mod v5_shared;
 mod world;
