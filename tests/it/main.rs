@@ -8,5 +8,6 @@ mod v5_connack;
 mod v5_connect;
 mod v5_limits;
 mod v5_order;
+mod v5_publish;
 mod v5_shared;
 mod world;
