@@ -10,4 +10,5 @@ mod v5_limits;
 mod v5_order;
 mod v5_publish;
 mod v5_shared;
+mod v5_subscribe;
 mod world;
