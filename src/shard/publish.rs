@@ -115,10 +115,7 @@ pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
 /// meanwhile, it goes on to a shard that still has some.
 pub(crate) fn publish_shared(state: &mut State, now: Time, share: ShareKey, message: &Message, hops: u8) {
     state.last_stamp = state.last_stamp.max(message.stamp().time);
-<<<<<<< HEAD
     // Whatever was encoded last was another publication.
-=======
->>>>>>> conf5
     state.encoder.begin();
     match state.router.pick_local(share) {
         Some(receiver) => {
