@@ -95,9 +95,13 @@ pub(crate) fn announce_weight(state: &mut State, weight: Option<ShareWeight>) {
 }
 
 fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
+    // Behind a DISCONNECT, the client's or ours, nothing is sent [MQTT5-3.14.4-1].
+    if state.client(pending.session).is_none_or(|client| client.connection != Some(pending.connection)) {
+        return;
+    }
     let written = state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
     let Some(client) = state.client_mut(pending.session) else { return };
-    if written && client.connection == Some(pending.connection) {
+    if written {
         // Of two scans for one filter the later one has what the earlier one has.
         for scan in &pending.scans {
             client.scans.retain(|old| old.filter != scan.filter);
