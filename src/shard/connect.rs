@@ -39,27 +39,29 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     note_agreement(state, id, packet);
     let assigned = packet.client_id.is_empty().then(|| state.assign_client_id());
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let mut properties = PropertyBuffer::default();
+    if packet.version == ProtocolVersion::V5 {
+        describe(state, packet, assigned.as_deref(), &mut properties);
+    }
+    if !takes_connack(state, id, properties.as_properties()) {
+        // Known before anything has been done for it: no session suffers [MQTT5-3.1.2-24].
+        let text = "maximum packet size is too small for CONNACK";
+        refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
+        return true;
+    }
     let Some((session, present)) = open_session(state, now, packet, client_id) else {
         state.metrics.sessions_refused_total += 1;
         refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
         return true;
     };
     attach(state, now, id, session, packet);
-    let mut properties = PropertyBuffer::default();
-    if packet.version == ProtocolVersion::V5 {
-        describe(state, session, packet, assigned.as_deref(), &mut properties);
-    }
     let connack = Connack {
         session_present: present && packet.version != ProtocolVersion::V3_1,
         reason: ReasonCode::Success,
         properties: properties.as_properties(),
     };
     let written = state.write(id, |version, out| Packet::Connack(connack).encode(version, out));
-    if !written {
-        // Its Maximum Packet Size is below what every CONNACK needs: nothing can be said to it [MQTT5-3.1.2-24].
-        say_goodbye(state, now, id, Goodbye::Fault(Fault::new(ReasonCode::PacketTooLarge, "")));
-        return true;
-    }
+    debug_assert!(written, "the client takes this CONNACK");
     state.metrics.connects_accepted_total += 1;
     state.effects.push(Effect::Established { connection: id });
     if let Some(client) = state.client_mut(session) {
@@ -273,16 +275,23 @@ fn keep_will(will: &ConnectWill<'_>) -> Will {
     }
 }
 
+/// Whether the client takes the CONNACK that would accept it. Costs nothing for those that name no maximum.
+fn takes_connack(state: &State, id: ConnectionId, properties: Properties<'_>) -> bool {
+    let Some(slot) = state.slot(id) else { return true };
+    let connection = &slot.connection;
+    if connection.maximum_packet_size == u32::MAX {
+        return true;
+    }
+    let mut encoded = Vec::new();
+    let connack = Connack { session_present: false, reason: ReasonCode::Success, properties };
+    Packet::Connack(connack).encode(connection.version, &mut encoded);
+    !connection.is_too_large(encoded.len())
+}
+
 /// What a 5.0 client is told about this server and about what differs from its wishes.
-fn describe(
-    state: &State,
-    session: SessionKey,
-    packet: &Connect<'_>,
-    assigned: Option<&str>,
-    properties: &mut PropertyBuffer,
-) {
+fn describe(state: &State, packet: &Connect<'_>, assigned: Option<&str>, properties: &mut PropertyBuffer) {
     let limits = &state.options.limits;
-    let granted_s = state.client(session).map_or(0, |client| client.session.expiry_interval_s);
+    let granted_s = expiry_interval_s(limits, packet);
     if granted_s != packet.session_expiry_interval_s {
         properties.push(Property::SessionExpiryInterval(granted_s));
     }

@@ -101,16 +101,19 @@ pub(crate) fn announce_weight(state: &mut State, weight: Option<ShareWeight>) {
 }
 
 fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
-    let written = state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
-    let Some(client) = state.client_mut(pending.session) else { return };
-    if written && client.connection == Some(pending.connection) {
-        // Of two scans for one filter the later one has what the earlier one has.
-        for scan in &pending.scans {
-            client.scans.retain(|old| old.filter != scan.filter);
-        }
-        client.scans.extend(pending.scans);
-        pump(state, now, pending.session);
+    let client = state.client(pending.session);
+    if client.is_none_or(|client| client.connection != Some(pending.connection)) {
+        // Nothing may come behind a goodbye [MQTT5-3.14.4-1].
+        return;
     }
+    let written = state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
+    let Some(client) = state.client_mut(pending.session).filter(|_| written) else { return };
+    // Of two scans for one filter the later one has what the earlier one has.
+    for scan in &pending.scans {
+        client.scans.retain(|old| old.filter != scan.filter);
+    }
+    client.scans.extend(pending.scans);
+    pump(state, now, pending.session);
 }
 
 /// Whether one filter may be subscribed to.
@@ -174,6 +177,10 @@ fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicF
         client.subscriptions.remove(&key);
         client.shared.retain(|shared| *shared != key);
         client.scans.retain(|scan| scan.filter != key);
+    }
+    // Retained messages are not owed any more where SUBACK still waits for a peer's word [MQTT5-3.10.4-2].
+    for pending in state.pending_subacks.iter_mut().filter(|pending| pending.session == session) {
+        pending.scans.retain(|scan| scan.filter != key);
     }
     true
 }
