@@ -169,8 +169,8 @@ fn mqtt311_3_1_4_2_a_takeover_keeps_what_the_session_is_owed() {
         c: connect v=4 id=a
         a closed
         c< connack sp=1 code=0
-        c< publish t q1 id=1 "1" dup
         c< pubrel id=2
+        c< publish t q1 id=1 "1" dup
         c: puback id=1
         c: pubcomp id=2
         b: publish t q1 id=3 "3"
@@ -202,8 +202,8 @@ fn mqtt311_4_4_0_1_and_3_3_1_1_what_is_unacknowledged_is_sent_again_with_dup() {
             a: {end}
             a: connect v=4 id=a
             a< connack sp=1 code=0
-            a< publish t q1 id=1 "1" dup
             a< pubrel id=2
+            a< publish t q1 id=1 "1" dup
             a< publish t q2 id=3 "3" dup
             a nothing
             "#
