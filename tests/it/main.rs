@@ -17,4 +17,8 @@ mod v5_shared;
 mod v5_subscribe;
 mod v5_topics;
 mod v5_will;
+mod model;
+mod rng;
+mod script;
+mod swarm;
 mod world;
