@@ -46,7 +46,7 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How long a refused client may take to read why, and the last bytes of a closing one to leave.
     pub linger_timeout: Duration,
-    /// Longest keep alive; a longer one (or none) is lowered to this and a 5.0 client told. Zero: no cap.
+    /// Longest keep alive of a 5.0 client; a longer one (or none) is lowered to this and the client told. Zero: no cap.
     pub keep_alive_max_s: u16,
     /// Longest session expiry interval, in seconds; `u32::MAX`: sessions may last for ever. 3.x persistent sessions
     /// last this long after their connection.

@@ -14,6 +14,7 @@ mod fault;
 mod mail;
 mod publication;
 mod publish;
+mod recent;
 mod state;
 mod subscribe;
 mod timers;
@@ -303,6 +304,10 @@ impl Shard {
             on_publish(state, now, id, session, &decode_publish(version, first_byte, body)?)?;
             return Ok(Next::GoOn);
         }
+        if PacketType::from_first_byte(first_byte) == Some(PacketType::Connect) {
+            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2], whatever it says: what is wrong inside a CONNECT has no words here.
+            return Err(Fault::protocol("a second CONNECT"));
+        }
         match decode(version, first_byte, body)? {
             Packet::Publish(packet) => on_publish(state, now, id, session, &packet)?,
             Packet::Puback(packet) => on_puback(state, now, session, &packet)?,
@@ -310,7 +315,7 @@ impl Shard {
             Packet::Pubrel(packet) => on_pubrel(state, id, session, &packet),
             Packet::Pubcomp(packet) => on_pubcomp(state, now, session, &packet)?,
             Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
-            Packet::Unsubscribe(packet) => on_unsubscribe(state, id, session, &packet),
+            Packet::Unsubscribe(packet) => on_unsubscribe(state, now, id, session, &packet),
             Packet::Pingreq => {
                 // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
                 state.write(id, |version, out| Packet::Pingresp.encode(version, out));
@@ -319,12 +324,10 @@ impl Shard {
                 on_disconnect(state, now, id, session, &packet)?;
                 return Ok(Next::Stop);
             }
-            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
-            Packet::Connect(_) => return Err(Fault::protocol("a second CONNECT")),
             // [MQTT5-4.12.0-7]
             Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
-            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                return Err(Fault::protocol("a packet only servers send"));
+            Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(Fault::protocol("a packet that may not come now"));
             }
         }
         Ok(Next::GoOn)

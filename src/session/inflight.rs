@@ -246,5 +246,4 @@ impl Inflight {
 }
 
 #[cfg(test)]
-#[path = "inflight_tests.rs"]
 mod tests;

@@ -168,7 +168,7 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
 fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     let limits = &state.options.limits;
     let aliases_max = packet.topic_alias_maximum.min(limits.topic_alias_out_max);
-    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    let keep_alive_s = keep_alive_s(limits, packet);
     let seed = state.options.seeds.own.1;
     let Some(slot) = state.slot_mut(id) else { return };
     let connection = &mut slot.connection;
@@ -180,12 +180,13 @@ fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     connection.keep_alive = patience(keep_alive_s);
 }
 
-/// The keep alive that holds: the client's, but no longer than ours.
-fn keep_alive_s(limits: &Limits, asked_s: u16) -> u16 {
-    match limits.keep_alive_max_s {
-        0 => asked_s,
-        cap if asked_s == 0 => cap,
-        cap => asked_s.min(cap),
+/// The keep alive that holds: the client's, but no longer than ours. A 3.x client cannot be told of ours.
+fn keep_alive_s(limits: &Limits, packet: &Connect<'_>) -> u16 {
+    let asked_s = packet.keep_alive_s;
+    match (packet.version, limits.keep_alive_max_s) {
+        (ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1, _) | (ProtocolVersion::V5, 0) => asked_s,
+        (ProtocolVersion::V5, cap) if asked_s == 0 => cap,
+        (ProtocolVersion::V5, cap) => asked_s.min(cap),
     }
 }
 
@@ -303,7 +304,7 @@ fn describe(state: &State, packet: &Connect<'_>, assigned: Option<&str>, propert
     if limits.topic_alias_maximum > 0 {
         properties.push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
     }
-    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    let keep_alive_s = keep_alive_s(limits, packet);
     if keep_alive_s != packet.keep_alive_s {
         // [MQTT5-3.2.2-21]
         properties.push(Property::ServerKeepAlive(keep_alive_s));

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::thread;
 use std::time::Duration;
 
+use corecast::config::QueueFull;
 use corecast::limits::Limits;
 use corecast::mqtt::ProtocolVersion;
-use corecast::session::QueueFull;
 
 use super::hear::hear;
 use super::speak::speak;
