@@ -449,7 +449,7 @@ impl Shard {
     fn on_drain(&mut self, now: Time) {
         self.state.draining = true;
         let open: Vec<ConnectionId> = (0..)
-            .zip(&self.state.slots)
+            .zip(self.state.slots.iter())
             .filter_map(|(index, slot)| {
                 let slot = slot.as_ref()?;
                 (slot.connection.phase != Phase::Lingering)

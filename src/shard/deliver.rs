@@ -232,7 +232,7 @@ fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bo
 
 /// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
 fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
-    let Client { session, .. } = &mut state.clients[key.0 as usize];
+    let Some(Client { session, .. }) = state.clients.get_mut(key.0 as usize) else { return false };
     state.metrics.dropped_expired_total += session.queue.drop_expired(now);
     let Some(delivery) = session.queue.pop() else { return true };
     match session.inflight.push(delivery.clone()) {
@@ -263,7 +263,9 @@ fn send(
     let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
     if is_too_large(&slot.connection, &head, head.subscription_identifiers) {
         state.metrics.dropped_too_large_total += 1;
-        state.clients[key.0 as usize].session.inflight.forget(packet_id);
+        if let Some(client) = state.clients.get_mut(key.0 as usize) {
+            client.session.inflight.forget(packet_id);
+        }
         return;
     }
     write_own(state, id, &mut publication, head);
@@ -272,7 +274,7 @@ fn send(
 /// Looks up one slice of the retained messages a subscription is owed.
 fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
     let mut found = Vec::new();
-    let client = &mut state.clients[key.0 as usize];
+    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
     let Some(mut scan) = client.scans.pop_front() else { return false };
     // One slice must find room in the queue: QoS 1 and 2 beyond the in-flight bound wait there.
     let budget = SCAN_SLICE_TOPICS.min(state.options.limits.queue_messages_max);
@@ -290,7 +292,9 @@ fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
         deliver_retained(state, now, message, &target);
     }
     if !finished {
-        state.clients[key.0 as usize].scans.push_front(scan);
+        if let Some(client) = state.clients.get_mut(key.0 as usize) {
+            client.scans.push_front(scan);
+        }
     }
     true
 }

@@ -165,7 +165,7 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
             None => debug_assert!(false, "a session knows its subscriptions"),
         }
     }
-    let client = state.clients.remove(key.0 as usize);
+    let Some(client) = state.clients.remove(key.0 as usize) else { return };
     state.by_client_id.remove(&client.session.client_id);
     state.timers.set(TimerKey::Session(key), client.timer, None);
     state.work.retain(|session| *session != key);
