@@ -181,7 +181,9 @@ impl World {
 
     /// The client closes its end behind what it has sent.
     pub(crate) fn close(&mut self, socket: SocketId) {
-        self.sockets[socket.0].left = true;
+        let socket = &mut self.sockets[socket.0];
+        socket.left = true;
+        socket.stalled = false;
     }
 
     /// The connection breaks: what was on its way arrives up to a random byte, or not at all.
