@@ -123,6 +123,9 @@ fn mqtt311_3_1_2_2_an_unknown_level_is_answered_with_return_code_1() {
     for level in [0, 4, 5, 6] {
         refused_with(0x84, &format!("connect id=a clean name=MQIsdp level={level}"));
     }
+    // Bridges of some brokers set the highest bit, and try again without it.
+    refused_with(0x84, "connect id=a clean level=0x84");
+    refused_with(0x84, "connect id=a clean name=MQIsdp level=0x83");
     // What stands behind the level may be of any form.
     refused_with(0x84, "raw 10 len str=\"MQTT\" 02 ff ff");
 }
