@@ -78,12 +78,13 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
 /// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
 /// its queue, then retained messages. Called when there is reason to think that something can move.
 pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
+    let enough_bytes = PUMP_BYTES.min(state.options.limits.outbox_bytes_max);
     let mut slices = 0;
     loop {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
         let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
-        if slot.connection.outbox.waiting_bytes() >= PUMP_BYTES {
+        if slot.connection.outbox.waiting_bytes() >= enough_bytes {
             return;
         }
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
@@ -288,7 +289,6 @@ fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
         identifiers: identifiers.as_ref().map_or(&[], |one| one.as_slice()),
     };
     for message in &found {
-        state.encoder.begin();
         deliver_retained(state, now, message, &target);
     }
     if !finished {
@@ -299,13 +299,19 @@ fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
     true
 }
 
-/// Like [`deliver`], but never comes back to [`pump`], which called it.
+/// Like [`deliver`], but never comes back to [`pump`], which called it, and leaves the encoder to the publication that
+/// may be on its way. Nothing is dropped: a slice has few messages, their payloads are shared with the retained set, and
+/// the next slice waits until this one has left.
 fn deliver_retained(state: &mut State, now: Time, message: &Message, target: &Target<'_>) {
     let mut publication = Publication::of(message);
     let qos = target.qos.min(publication.qos);
-    if qos == QoS::AtMostOnce {
-        deliver(state, now, &mut publication, target);
-    } else {
-        enqueue(state, target.session, delivery(&mut publication, qos, target));
+    let Some(client) = state.clients.get_mut(target.session.0 as usize) else { return };
+    if qos != QoS::AtMostOnce {
+        return client.session.queue.push_unbounded(delivery(&mut publication, qos, target));
+    }
+    if let Some(id) = client.connection {
+        let head = publication.head(now, qos, target.retain);
+        let head = PublishHead { subscription_identifiers: target.identifiers, ..head };
+        write_own(state, id, &mut publication, head);
     }
 }

@@ -18,6 +18,7 @@ mod v3_publish;
 mod v3_qos;
 mod v3_retain;
 mod v3_session;
+mod v3_stream;
 mod v3_subscribe;
 mod v3_will;
 mod v5_connack;

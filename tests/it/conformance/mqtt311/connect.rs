@@ -45,12 +45,18 @@ pub(super) const CONNECT: &[Statement] = &[
     server(
         "MQTT311-2.3.1-3",
         "What is sent again has the identifier it had; the acknowledgement frees it.",
-        &["mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged_and_wrap"],
+        &[
+            "mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged",
+            "mqtt311_2_3_1_4_an_identifier_in_use_is_left_out_when_they_wrap",
+        ],
     ),
     server(
         "MQTT311-2.3.1-4",
         "The same goes for what a server publishes above QoS 0.",
-        &["mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged_and_wrap"],
+        &[
+            "mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged",
+            "mqtt311_2_3_1_4_an_identifier_in_use_is_left_out_when_they_wrap",
+        ],
     ),
     server("MQTT311-2.3.1-5", "PUBLISH with QoS 0 has no identifier.", &["mqtt311_2_3_1_5_qos_0_has_no_identifier"]),
     server(
