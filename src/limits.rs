@@ -11,7 +11,8 @@ pub const SHARDS_MAX: usize = 64;
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Connections of the whole process; one more is answered "quota exceeded" (0x97, or return code 3) and closed.
+    /// Connections of the whole process, at most as many as there are open files for; one more is answered "quota exceeded"
+    /// (0x97, or return code 3) and closed.
     pub connections_max: usize,
     /// Sessions of one shard, connected or not; a client that would add one is answered 0x97 or return code 3.
     pub sessions_max: usize,

@@ -175,8 +175,8 @@ options! {
     /// Every bound of the broker and what happens there. Bytes are written as whole numbers (`16_777_216` is 16 MiB),
     /// times in seconds.
     limits: use Limits {
-        /// Connections of the whole process. One more is answered "quota exceeded" (0x97, or return code 3 before 5.0)
-        /// and closed.
+        /// Connections of the whole process, or as many as the limit of open files has room for if that is fewer. One more
+        /// is answered "quota exceeded" (0x97, or return code 3 before 5.0) and closed.
         connections_max: usize, unit "connections", range 1 to 10_000_000;
         /// Sessions of one shard, connected or not. A client that would add one is answered 0x97, or return code 3.
         sessions_max: usize, unit "sessions", range 1 to 100_000_000;

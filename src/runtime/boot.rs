@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::error::RuntimeError;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
@@ -34,19 +34,31 @@ pub(super) fn choose_cpus(requested: &[usize], shards: usize) -> Result<Vec<usiz
     Ok(cpus.iter().copied().cycle().take(shards).collect())
 }
 
-/// Raises the limit of open files as far as it goes and says so if that is not far enough.
-pub(super) fn raise_open_files(connections_max: usize) {
-    let needed = (connections_max as u64).saturating_add(OTHER_FILES);
+/// Raises the limit of open files as far as it goes; answers how many connections it has room for, at most
+/// `connections_max`. One more can then be refused with a reason instead of waiting unaccepted.
+pub(super) fn raise_open_files(connections_max: usize) -> usize {
     match raise(Resource::OpenFiles) {
-        Ok(limit) if limit < needed => warn!(
-            limit,
-            connections_max,
-            "open files are limited below connections_max: connections beyond the limit wait until others close; \
-             raise the limit (ulimit -n, LimitNOFILE=) or lower connections_max"
-        ),
-        Ok(_) => {}
-        Err(error) => warn!(%error, "cannot raise the limit of open files"),
+        Ok(limit) => {
+            let room = connections_that_fit(limit, connections_max);
+            if room < connections_max {
+                info!(
+                    connections_max = room,
+                    open_files = limit,
+                    "the limit of open files bounds the connections; raise it for more (ulimit -n, LimitNOFILE=)"
+                );
+            }
+            room
+        }
+        Err(error) => {
+            warn!(%error, "cannot raise the limit of open files");
+            connections_max
+        }
     }
+}
+
+fn connections_that_fit(open_files: u64, connections_max: usize) -> usize {
+    let room = open_files.saturating_sub(OTHER_FILES).max(1);
+    usize::try_from(room).map_or(connections_max, |room| room.min(connections_max))
 }
 
 /// Raises the limit of locked memory as far as it goes.
@@ -131,6 +143,14 @@ mod tests {
     #[test]
     fn this_kernel_can_do_what_is_needed() {
         check_uring().expect("io_uring of Linux 6.1 or newer");
+    }
+
+    #[test]
+    fn open_files_bound_the_connections() {
+        assert_eq!(connections_that_fit(20_000, 1_000_000), 20_000 - OTHER_FILES as usize);
+        assert_eq!(connections_that_fit(20_000, 500), 500);
+        assert_eq!(connections_that_fit(100, 500), 1);
+        assert_eq!(connections_that_fit(u64::MAX, 500), 500);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::listener::listen;
 use super::mailbox::{mailboxes, Mailbox};
 use super::ring::RingSizes;
 use super::settings::Settings;
-use crate::limits::SHARDS_MAX;
+use crate::limits::{Limits, SHARDS_MAX};
 use crate::shard::{Mail, Shard, ShardId};
 
 /// Memory an executor registers for files, which no shard uses (bytes).
@@ -66,12 +66,12 @@ impl Shards {
         if cpus.is_empty() || cpus.len() > SHARDS_MAX {
             return Err(RuntimeError::Shards { shards: cpus.len() });
         }
-        raise_open_files(settings.limits.connections_max);
+        let connections_max = raise_open_files(settings.limits.connections_max);
         raise_locked_memory()?;
         check_uring()?;
         let listeners = listen(&settings.binds, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let (seats, remotes) = seats(settings, listeners.of_shards, clock)?;
+        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, clock)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
         let make_shard = Arc::new(move |shard| make_shard(shard, count));
         let mut shards =
@@ -227,6 +227,7 @@ impl fmt::Debug for Shards {
 /// What the driver of each shard is made of, and the lines to them.
 fn seats(
     settings: &Settings,
+    connections_max: usize,
     listeners: Vec<Vec<TcpListener>>,
     clock: Clock,
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
@@ -236,13 +237,14 @@ fn seats(
         buffers: settings.receive_buffers,
         buffer_bytes: settings.receive_buffer_bytes,
     };
+    let limits = Limits { connections_max, ..settings.limits.clone() };
     let (gate, drained) = (Gate::default(), Drained::new(listeners.len()));
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
     for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
-        let (gate, drained, limits) = (gate.clone(), drained.clone(), settings.limits.clone());
+        let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
         seats.push(Seat { shard: ShardId(shard), listeners, mailbox, ear, gate, drained, clock, limits, ring_sizes });
     }
     Ok((seats, remotes))

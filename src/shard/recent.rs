@@ -2,7 +2,7 @@
 //!
 //! A SUBSCRIBE that arrives at one core and a PUBLISH that arrives a moment later at another meet in the order of their
 //! arrival on a single core. Here the publication may be routed before the news of the interest comes. So the first
-//! publications of each turn are remembered for a moment, and one that arrived after the SUBSCRIBE is mailed when the news
+//! publications of each turn are remembered for a moment, and those of turns after that of the SUBSCRIBE are mailed when the news
 //! comes. At rates at which a turn has more publications nobody can tell their order, and remembering them costs nothing.
 
 use std::collections::VecDeque;
@@ -59,12 +59,12 @@ impl Recent {
         self.notes.push_back(Note { at: now, message, mailed });
     }
 
-    /// The publications a peer has missed that wanted their topics already at `since`, in order; each is given to a peer
-    /// once.
+    /// The publications after `since` that a peer has missed though it wanted their topics already then, in order; each is
+    /// given to a peer once.
     pub(crate) fn missed(&mut self, peer: u8, since: Time, is_wanted: impl Fn(&str) -> bool) -> Vec<Message> {
         let mut missed = Vec::new();
         for note in &mut self.notes {
-            if note.at >= since && !note.mailed.contains(peer) && is_wanted(note.message.topic()) {
+            if note.at > since && !note.mailed.contains(peer) && is_wanted(note.message.topic()) {
                 note.mailed.insert(peer);
                 missed.push(note.message.clone());
             }
@@ -104,9 +104,9 @@ mod tests {
         for (time, topic) in [(1, "a"), (2, "b"), (2, "a"), (3, "a")] {
             recent.note(at(time), message(topic), PeerSet::EMPTY);
         }
-        assert_eq!(recent.missed(1, at(2), |topic| topic == "a").len(), 2);
-        assert_eq!(recent.missed(1, at(2), |_| true).len(), 1);
-        assert_eq!(topics(&recent.missed(2, at(1), |_| true)), ["a", "b", "a", "a"]);
+        assert_eq!(recent.missed(1, at(1), |topic| topic == "a").len(), 2);
+        assert_eq!(recent.missed(1, at(1), |_| true).len(), 1);
+        assert_eq!(topics(&recent.missed(2, at(0), |_| true)), ["a", "b", "a", "a"]);
     }
 
     #[test]

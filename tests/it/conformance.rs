@@ -4,6 +4,7 @@
 
 mod choices;
 mod document;
+mod mqtt311;
 mod mqtt5;
 mod statement;
 
@@ -16,7 +17,7 @@ use self::document::render;
 use self::statement::{Edition, Obligation};
 
 /// The standards, oldest last.
-const EDITIONS: &[Edition] = &[mqtt5::EDITION];
+const EDITIONS: &[Edition] = &[mqtt5::EDITION, mqtt311::EDITION];
 
 #[test]
 fn every_normative_statement_is_shown_by_a_test_that_exists() {

@@ -132,6 +132,8 @@ struct Owed {
     number: MessageNumber,
     qos: QoS,
     sent: u64,
+    /// SUBACK has come.
+    is_sure: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -234,13 +236,15 @@ impl Model {
         for (_, number) in matching.filter(|(_, number)| !self.messages[**number].may_expire) {
             let qos = wish.qos.min(self.messages[*number].qos);
             let session = session.number;
-            self.owed.push(Owed { client, session, filter, number: *number, qos, sent: self.step });
+            self.owed.push(Owed { client, session, filter, number: *number, qos, sent: self.step, is_sure: false });
         }
     }
 
     /// SUBACK has come: only the last wish holds.
     pub(crate) fn subscribed(&mut self, client: usize, filter: &'static str) {
         let step = self.step;
+        let owed = self.owed.iter_mut().filter(|owed| owed.client == client && owed.filter == filter);
+        owed.for_each(|owed| owed.is_sure = true);
         let Some(filter) = self.sessions[client].filters.get_mut(filter) else { return };
         let last = filter.now.pop();
         filter.past.extend(filter.now.drain(..).map(|wish| (wish, step)));

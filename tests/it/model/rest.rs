@@ -88,11 +88,9 @@ impl Model {
         for owed in std::mem::take(&mut self.owed) {
             let session = &self.sessions[owed.client];
             let topic = self.messages[owed.number].topic;
-            let Some(filter) = session.filters.get(owed.filter) else { continue };
-            let is_sure = filter.sure_since.is_some() && filter.now.last().is_some_and(|wish| wish.sent <= owed.sent);
             let stayed = session.connected_since.is_some_and(|since| since <= owed.sent);
             let is_touched = touched.iter().any(|message| message.topic == topic);
-            let is_owed = is_sure && session.number == owed.session && !is_touched;
+            let is_owed = owed.is_sure && session.number == owed.session && !is_touched;
             let key = (owed.client, owed.session, owed.number, Way::Retained);
             if is_owed && (stayed || owed.qos != QoS::AtMostOnce) && !self.receipts.contains_key(&key) {
                 self.misses.push(format!("a new subscription has not got its retained message: {owed:?}"));
