@@ -335,6 +335,17 @@ fn mqtt5_3_3_4_2_one_copy_with_the_highest_qos_and_all_subscription_identifiers(
 }
 
 #[test]
+fn mqtt5_3_3_4_4_an_identifier_of_two_matching_subscriptions_comes_twice() {
+    check(
+        r#"a: connected id=a clean
+           a: subscribed subscription_id=5 t/1 t/#
+           p: connected id=p clean
+           p: publish t/1 "x"
+           a< publish t/1 q0 "x" subscription_id=5 subscription_id=5"#,
+    );
+}
+
+#[test]
 fn mqtt5_3_3_4_3_a_subscription_identifier_comes_with_queued_and_retained_messages_too() {
     check(
         r#"p: connected id=p clean
