@@ -41,7 +41,7 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
     let qos = target.qos.min(publication.qos);
     let Some(id) = client.connection else {
         if qos != QoS::AtMostOnce {
-            enqueue(state, target.session, delivery(publication, qos, target));
+            enqueue(state, now, target.session, delivery(publication, qos, target));
         }
         return;
     };
@@ -65,13 +65,13 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         || inflight.sent() >= in_flight_max
         || is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers);
     if must_wait {
-        enqueue(state, target.session, delivery(publication, qos, target));
+        enqueue(state, now, target.session, delivery(publication, qos, target));
         // Nothing may be under way that would come back for it.
         return pump(state, now, target.session);
     }
     match inflight.push(delivery(publication, qos, target)) {
         Some(packet_id) => write_live(state, now, id, publication, target, Some(packet_id)),
-        None => enqueue(state, target.session, delivery(publication, qos, target)),
+        None => enqueue(state, now, target.session, delivery(publication, qos, target)),
     }
 }
 
@@ -123,11 +123,16 @@ fn delivery(publication: &mut Publication<'_>, qos: QoS, target: &Target<'_>) ->
     }
 }
 
-fn enqueue(state: &mut State, key: SessionKey, delivery: Delivery) {
+fn enqueue(state: &mut State, now: Time, key: SessionKey, delivery: Delivery) {
     let bounds = state.queue_bounds();
     let metrics = &mut state.metrics;
     if let Some(client) = state.clients.get_mut(key.0 as usize) {
-        client.session.queue.push(delivery, &bounds, |overflow, _| match overflow {
+        let queue = &mut client.session.queue;
+        if !queue.has_room(delivery.message.size(), &bounds) {
+            // What has expired must not keep out what lives [MQTT5-3.3.2-5].
+            metrics.dropped_expired_total += queue.drop_expired(now);
+        }
+        queue.push(delivery, &bounds, |overflow, _| match overflow {
             Overflow::Messages => metrics.dropped_queue_messages_total += 1,
             Overflow::Bytes => metrics.dropped_queue_bytes_total += 1,
         });

@@ -94,6 +94,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "A message that has expired before its delivery began is not delivered.",
         &[
             "mqtt5_3_3_2_5_a_message_that_expired_in_the_queue_is_not_delivered",
+            "mqtt5_3_3_2_5_messages_that_expired_in_a_full_queue_make_room",
             "mqtt5_3_3_2_3_a_retained_message_expires",
         ],
     ),
