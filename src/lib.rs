@@ -9,12 +9,15 @@
 //! 6. [`runtime`]: the only room that knows glommio, io_uring, sockets, clocks and threads.
 //! 7. [`cli`]: the command line.
 
+pub mod cli;
+pub mod config;
 pub mod connection;
 pub mod limits;
 pub mod message;
 pub mod metrics;
 pub mod mqtt;
 pub mod router;
+pub mod runtime;
 pub mod session;
 pub mod shard;
 pub mod time;

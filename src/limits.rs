@@ -11,7 +11,8 @@ pub const SHARDS_MAX: usize = 64;
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Connections of the whole process; one more is answered "quota exceeded" (0x97, or return code 3) and closed.
+    /// Connections of the whole process, at most as many as there are open files for; one more is answered "quota exceeded"
+    /// (0x97, or return code 3) and closed.
     pub connections_max: usize,
     /// Sessions of one shard, connected or not; a client that would add one is answered 0x97 or return code 3.
     pub sessions_max: usize,
@@ -46,7 +47,7 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How long a refused client may take to read why, and the last bytes of a closing one to leave.
     pub linger_timeout: Duration,
-    /// Longest keep alive; a longer one (or none) is lowered to this and a 5.0 client told. Zero: no cap.
+    /// Longest keep alive of a 5.0 client; a longer one (or none) is lowered to this and the client told. Zero: no cap.
     pub keep_alive_max_s: u16,
     /// Longest session expiry interval, in seconds; `u32::MAX`: sessions may last for ever. 3.x persistent sessions
     /// last this long after their connection.

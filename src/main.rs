@@ -1,2 +1,59 @@
 //! The `corecast` program: flags to configuration to runtime to exit code.
-fn main() {}
+
+use std::collections::hash_map::RandomState;
+use std::env::args_os;
+use std::hash::{BuildHasher, Hasher};
+use std::process::ExitCode;
+
+use corecast::cli;
+use corecast::config::Config;
+use corecast::runtime::{self, ExitReason, Settings};
+use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
+use mimalloc::MiMalloc;
+
+/// Messages are allocated on one core and often freed on another, which is what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    cli::main(args_os(), serve)
+}
+
+/// Runs the broker until a signal ends it.
+fn serve(config: Config) -> anyhow::Result<()> {
+    let settings = settings(&config);
+    // Sessions do not outlive the process, so the home of a client identifier need not either.
+    let (home, topics) = ((random(), random()), random());
+    let make_shard = move |id: ShardId, shards: u8| {
+        Shard::new(ShardOptions {
+            id,
+            shards,
+            limits: config.limits.clone(),
+            queue_full: config.protocol.queue_full,
+            server_reference: config.protocol.server_reference.as_deref().map(Box::from),
+            response_information: config.protocol.response_information.as_deref().map(Box::from),
+            assigned_client_id_prefix: config.protocol.assigned_client_id_prefix.as_str().into(),
+            seeds: Seeds { home, topics, own: (random(), random()) },
+        })
+    };
+    match runtime::run(settings, make_shard)? {
+        ExitReason::Drained | ExitReason::DrainTimedOut | ExitReason::Stopped => Ok(()),
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        binds: config.listen.bind.clone(),
+        cpus: config.shards.cores.iter().flat_map(|cores| cores.as_slice()).map(|cpu| usize::from(*cpu)).collect(),
+        shards: config.shards.count.map_or(0, usize::from),
+        limits: config.limits.clone(),
+        drain_timeout: config.shutdown.drain_timeout,
+        tcp_nodelay: config.listen.tcp_nodelay,
+        ..Settings::default()
+    }
+}
+
+/// A number from the system's source of randomness.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

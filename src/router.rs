@@ -16,6 +16,8 @@ mod shared;
 mod subscribers;
 mod symbols;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trie;
 mod words;
 
@@ -34,7 +36,7 @@ use self::subscribers::{Left, Subscriber, Subscribers};
 use self::trie::Frontier;
 pub use self::words::{FilterKey, Options, PeerSet, Receiver, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::limits::SHARDS_MAX;
-use crate::mqtt::{ProtocolVersion, TopicFilter, TopicName};
+use crate::mqtt::{matches, ProtocolVersion, TopicFilter, TopicName};
 
 /// What one shard knows about who wants what.
 pub struct Router {
@@ -263,6 +265,14 @@ impl Router {
         let share = TopicFilter::parse(ProtocolVersion::V5, &weight.share).ok().and_then(|filter| filter.share());
         let share = share.expect("a peer announces only what its own router told it");
         self.shared.hear(peer, share.filter.as_str(), weight);
+    }
+
+    /// Whether a publication to `topic` is among what this interest asks for.
+    pub fn meets(&self, interest: &Interest, topic: &str) -> bool {
+        match interest {
+            Interest::Exact(hash) => *hash == self.keys.text(topic),
+            Interest::Wildcard(filter) => matches(filter, topic),
+        }
     }
 
     /// The retained messages.

@@ -14,7 +14,7 @@ use crate::time::Time;
 
 pub use self::delivery::{Delivery, Identifiers};
 pub use self::inflight::{Acknowledged, Inflight, Next};
-pub use self::queue::{Overflow, Queue, QueueBounds, QueueFull};
+pub use self::queue::{Overflow, Queue, QueueBounds};
 
 /// The Session State of one client [MQTT5-4.1.0-1].
 #[derive(Debug)]

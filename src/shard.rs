@@ -14,6 +14,7 @@ mod fault;
 mod mail;
 mod publication;
 mod publish;
+mod recent;
 mod state;
 mod subscribe;
 mod timers;
@@ -42,6 +43,9 @@ use self::timers::TimerKey;
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
 pub use self::state::{Seeds, ShardOptions};
+
+/// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
+const VERSION_BYTES: usize = 2 + 6 + 1;
 
 /// Sessions whose long work goes on in one tick.
 const WORK_PER_TICK: usize = 4;
@@ -161,7 +165,10 @@ impl Shard {
         let mut partial = slot.connection.take_partial();
         if !partial.is_empty() {
             match self.complete(&mut partial, &mut bytes) {
-                Err(error) => return self.on_bad_frame(now, id, &partial, error),
+                Err(error) => {
+                    partial.extend(bytes.iter().take(VERSION_BYTES));
+                    return self.on_bad_frame(now, id, &partial, error);
+                }
                 Ok(false) => return self.keep(id, partial),
                 Ok(true) => {
                     if !self.state.slot(id).is_some_and(|slot| slot.connection.phase == Phase::AwaitingConnect) {
@@ -248,19 +255,26 @@ impl Shard {
                     Err(fault) => self.part(now, id, fault),
                 }
             }
-            (Phase::AwaitingConnect, _) => self.on_first_packet(now, id, frame.first_byte, body, rest),
+            (Phase::AwaitingConnect, _) => self.on_first_packet(now, id, frame, body, rest),
             (Phase::Open | Phase::Lingering, _) => Next::Stop,
         }
     }
 
     /// The first packet must be CONNECT [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
-    fn on_first_packet(&mut self, now: Time, id: ConnectionId, first_byte: u8, body: &[u8], unread: &[u8]) -> Next {
-        if PacketType::from_first_byte(first_byte) != Some(PacketType::Connect) {
+    fn on_first_packet(&mut self, now: Time, id: ConnectionId, frame: &Frame, body: &[u8], unread: &[u8]) -> Next {
+        if PacketType::from_first_byte(frame.first_byte) != Some(PacketType::Connect) {
             self.state.metrics.protocol_errors_total += 1;
             self.state.finish(now, id);
             return Next::Stop;
         }
-        match decode_connect(body) {
+        let decoded = match decode_connect(body) {
+            // [MQTT5-1.5.5-1]
+            Ok(packet) if packet.version == ProtocolVersion::V5 && frame.is_overlong() => {
+                Err(DecodeError::RemainingLength)
+            }
+            decoded => decoded,
+        };
+        match decoded {
             Ok(packet) => {
                 let is_here = on_connect(&mut self.state, now, id, &packet, unread);
                 if is_here {
@@ -290,6 +304,10 @@ impl Shard {
             on_publish(state, now, id, session, &decode_publish(version, first_byte, body)?)?;
             return Ok(Next::GoOn);
         }
+        if PacketType::from_first_byte(first_byte) == Some(PacketType::Connect) {
+            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2], whatever it says: what is wrong inside a CONNECT has no words here.
+            return Err(Fault::protocol("a second CONNECT"));
+        }
         match decode(version, first_byte, body)? {
             Packet::Publish(packet) => on_publish(state, now, id, session, &packet)?,
             Packet::Puback(packet) => on_puback(state, now, session, &packet)?,
@@ -297,7 +315,7 @@ impl Shard {
             Packet::Pubrel(packet) => on_pubrel(state, id, session, &packet),
             Packet::Pubcomp(packet) => on_pubcomp(state, now, session, &packet)?,
             Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
-            Packet::Unsubscribe(packet) => on_unsubscribe(state, id, session, &packet),
+            Packet::Unsubscribe(packet) => on_unsubscribe(state, now, id, session, &packet),
             Packet::Pingreq => {
                 // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
                 state.write(id, |version, out| Packet::Pingresp.encode(version, out));
@@ -306,12 +324,10 @@ impl Shard {
                 on_disconnect(state, now, id, session, &packet)?;
                 return Ok(Next::Stop);
             }
-            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
-            Packet::Connect(_) => return Err(Fault::protocol("a second CONNECT")),
             // [MQTT5-4.12.0-7]
             Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
-            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                return Err(Fault::protocol("a packet only servers send"));
+            Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(Fault::protocol("a packet that may not come now"));
             }
         }
         Ok(Next::GoOn)
@@ -326,8 +342,13 @@ impl Shard {
             }
             Phase::AwaitingConnect => {
                 // The beginning of CONNECT may already say how to answer.
-                let body = rest.get(2..).unwrap_or_default();
+                let length_bytes = 1 + rest.iter().skip(1).take(3).take_while(|byte| **byte >= 0x80).count();
+                let body = rest.get(1 + length_bytes..).unwrap_or_default();
                 let is_connect = rest.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
+                let says_version = body.len() >= VERSION_BYTES || connect_version(body).is_some();
+                if is_connect && error == DecodeError::PacketTooLarge && !says_version {
+                    return self.keep(id, rest.to_vec());
+                }
                 let version = connect_version(body).filter(|_| is_connect);
                 refuse_malformed(&mut self.state, now, id, version, error);
             }

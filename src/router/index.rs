@@ -100,6 +100,14 @@ impl<V> Index<V> {
         self.trie.walk(topic, frontier, found);
     }
 
+    /// Bytes it owns, without what its values own.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts: usize = self.entries.iter().map(|(_, entry)| entry.filter.len()).sum();
+        let entries = self.entries.capacity() * std::mem::size_of::<Entry<V>>();
+        entries + texts + self.exact.heap_bytes() + self.trie.heap_bytes()
+    }
+
     #[inline]
     fn find_exact(&self, hash: u64, filter: &str) -> Option<u32> {
         self.exact.find(hash, |handle| self.entries.get(handle as usize).is_some_and(|entry| *entry.filter == *filter))

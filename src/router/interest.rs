@@ -79,6 +79,13 @@ impl PeerInterest {
         }
     }
 
+    /// Bytes it owns.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        // A map has room for seven eighths of its slots, each a key, a value and a byte.
+        self.exact.capacity() * 8 / 7 * 17 + self.masks.capacity() * 16 + self.wildcard.heap_bytes()
+    }
+
     /// The peers that want `topic`, whose hash is `hash`. `found` is room to work in.
     #[inline]
     pub(super) fn peers(&self, hash: u64, topic: &str, frontier: &mut Frontier, found: &mut Vec<u32>) -> PeerSet {

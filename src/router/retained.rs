@@ -316,3 +316,6 @@ impl PartialEq for ByExpiry {
 }
 
 impl Eq for ByExpiry {}
+
+#[cfg(test)]
+mod tests;

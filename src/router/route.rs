@@ -91,6 +91,12 @@ impl Merge {
         }
     }
 
+    /// Lets the counter of turns begin again two turns from now.
+    #[cfg(test)]
+    pub(super) fn wrap_soon(&mut self) {
+        self.turn = u32::MAX - 1;
+    }
+
     fn fill_from_many(
         &mut self,
         index: &Index<Subscribers>,

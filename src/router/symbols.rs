@@ -13,9 +13,18 @@ pub(super) struct Symbols {
 }
 
 struct Symbol {
-    text: Box<str>,
+    text: Text,
     uses: u32,
 }
+
+/// A level, in place if it is short, as nearly all are: looking at it then costs no second step into memory.
+enum Text {
+    Short { len: u8, bytes: [u8; SHORT_MAX] },
+    Long(Box<[u8]>),
+}
+
+/// What fits beside a pointer and its length without making a symbol larger than 32 bytes.
+const SHORT_MAX: usize = 22;
 
 impl Symbols {
     pub(super) fn new(keys: Keys) -> Symbols {
@@ -40,7 +49,7 @@ impl Symbols {
             return symbol;
         }
         grow_by_quarter(&mut self.symbols);
-        let symbol = self.symbols.insert(Symbol { text: level.into(), uses: 1 }) as u32;
+        let symbol = self.symbols.insert(Symbol { text: Text::new(level), uses: 1 }) as u32;
         self.by_text.insert(hash, symbol);
         symbol
     }
@@ -51,16 +60,54 @@ impl Symbols {
         found.uses -= 1;
         if found.uses == 0 {
             let gone = self.symbols.remove(symbol as usize);
-            self.by_text.remove(self.keys.text(&gone.text), symbol);
+            self.by_text.remove(self.keys.bytes(gone.text.as_bytes()), symbol);
             if self.symbols.is_empty() {
                 self.symbols = Slab::new();
             }
         }
     }
 
+    /// Bytes it owns.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts: usize = self.symbols.iter().map(|(_, symbol)| symbol.text.heap_bytes()).sum();
+        self.symbols.capacity() * std::mem::size_of::<Symbol>() + texts + self.by_text.heap_bytes()
+    }
+
     #[inline]
     fn find_hashed(&self, hash: u64, level: &str) -> Option<u32> {
-        self.by_text.find(hash, |symbol| self.symbols.get(symbol as usize).is_some_and(|found| *found.text == *level))
+        self.by_text.find(hash, |symbol| {
+            self.symbols.get(symbol as usize).is_some_and(|found| found.text.as_bytes() == level.as_bytes())
+        })
+    }
+}
+
+impl Text {
+    fn new(level: &str) -> Text {
+        let mut bytes = [0; SHORT_MAX];
+        match bytes.get_mut(..level.len()) {
+            Some(place) => {
+                place.copy_from_slice(level.as_bytes());
+                Text::Short { len: level.len() as u8, bytes }
+            }
+            None => Text::Long(level.as_bytes().into()),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Text::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Text::Long(bytes) => bytes,
+        }
+    }
+
+    #[cfg(test)]
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Text::Short { .. } => 0,
+            Text::Long(bytes) => bytes.len(),
+        }
     }
 }
 
@@ -95,7 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_costs_no_tag_beside_its_text() {
-        assert_eq!(std::mem::size_of::<Symbol>(), 24);
+    fn a_symbol_is_half_a_cache_line() {
+        assert_eq!(std::mem::size_of::<Option<Symbol>>(), 32);
+    }
+
+    #[test]
+    fn texts_of_all_lengths_are_told_apart() {
+        let mut symbols = Symbols::new(Keys::weak(1, 1));
+        let texts: Vec<String> = (0..3 * SHORT_MAX).map(|len| "x".repeat(len)).collect();
+        let numbers: Vec<u32> = texts.iter().map(|text| symbols.acquire(text)).collect();
+        for (text, &number) in texts.iter().zip(&numbers) {
+            assert_eq!(symbols.find(text), Some(number), "{}", text.len());
+        }
+        assert_eq!(symbols.find("y"), None);
     }
 }

@@ -86,6 +86,12 @@ impl Table {
         }
     }
 
+    /// Bytes it owns.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * std::mem::size_of::<Slot>()
+    }
+
     #[inline]
     fn home(&self, tag: u32) -> usize {
         (tag >> self.shift) as usize

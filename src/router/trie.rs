@@ -105,6 +105,13 @@ impl Trie {
         }
     }
 
+    /// Bytes it owns.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let nodes = self.nodes.capacity() * std::mem::size_of::<Node>();
+        nodes + self.edges.heap_bytes() + self.symbols.heap_bytes()
+    }
+
     fn walk_levels(&self, topic: &str, frontier: &mut Frontier, found: &mut Vec<u32>) {
         let Frontier { here, next } = frontier;
         here.clear();

@@ -58,7 +58,7 @@ pub struct SharedPick {
 pub enum ShareTarget {
     /// A member here.
     Local(Receiver),
-    /// A member of this peer, which chooses it with [`Router::pick_local`](super::Router::pick_local).
+    /// A member of this peer, whose router chooses it with `pick_local`.
     Peer(u8),
 }
 
@@ -168,7 +168,7 @@ impl PeerSet {
         self.0
     }
 
-    /// Adds a peer, below [`SHARDS_MAX`](crate::limits::SHARDS_MAX).
+    /// Adds a peer, below 64.
     pub fn insert(&mut self, peer: u8) {
         self.0 |= bit(peer);
     }

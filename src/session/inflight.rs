@@ -1,6 +1,6 @@
 //! QoS 1 and 2 towards the client: which Packet Identifiers are out, and how far each has come.
 //!
-//! Entries stand in the order in which they were first sent, so that redelivery keeps it [MQTT5-4.6.0-1]. Those before
+//! Publications stand in the order in which they were first sent, so that redelivery keeps it [MQTT5-4.6.0-1]. Those before
 //! `unsent` have been sent on the present connection.
 
 use std::collections::VecDeque;
@@ -99,9 +99,26 @@ impl Inflight {
         Some(packet_id)
     }
 
-    /// A new connection: all that is in flight waits to be sent again.
+    /// A new connection: all that is in flight waits to be sent again, PUBRELs first: they must not wait until the client
+    /// has acknowledged publications [MQTT5-3.3.4-10].
     pub fn restart(&mut self) {
         self.unsent = 0;
+        let released = self.entries.iter().filter(|entry| matches!(entry.stage, Stage::Released)).count();
+        if released > 0 && released < self.entries.len() {
+            let entries = mem::take(&mut self.entries).into_iter();
+            let (first, rest): (VecDeque<Entry>, VecDeque<Entry>) =
+                entries.partition(|entry| matches!(entry.stage, Stage::Released));
+            self.entries = first;
+            self.entries.extend(rest);
+            if self.before_wrap > 0 {
+                self.before_wrap = self.entries.len();
+            }
+        }
+    }
+
+    /// Whether what waits to be sent again next is a PUBREL.
+    pub fn next_is_release(&self) -> bool {
+        self.entries.get(self.unsent).is_some_and(|entry| matches!(entry.stage, Stage::Released))
     }
 
     /// The oldest entry that waits to be sent again, now to be sent.
@@ -229,5 +246,4 @@ impl Inflight {
 }
 
 #[cfg(test)]
-#[path = "inflight_tests.rs"]
 mod tests;

@@ -2,18 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::config::QueueFull;
 use crate::session::delivery::Delivery;
 use crate::time::Time;
-
-/// What gives way when a queue is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QueueFull {
-    /// The message that just came.
-    #[default]
-    DropNewest,
-    /// The one that has waited longest.
-    DropOldest,
-}
 
 /// Why a message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

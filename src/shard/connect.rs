@@ -39,27 +39,29 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     note_agreement(state, id, packet);
     let assigned = packet.client_id.is_empty().then(|| state.assign_client_id());
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let mut properties = PropertyBuffer::default();
+    if packet.version == ProtocolVersion::V5 {
+        describe(state, packet, assigned.as_deref(), &mut properties);
+    }
+    if !takes_connack(state, id, properties.as_properties()) {
+        // Known before anything has been done for it: no session suffers [MQTT5-3.1.2-24].
+        let text = "maximum packet size is too small for CONNACK";
+        refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
+        return true;
+    }
     let Some((session, present)) = open_session(state, now, packet, client_id) else {
         state.metrics.sessions_refused_total += 1;
         refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
         return true;
     };
     attach(state, now, id, session, packet);
-    let mut properties = PropertyBuffer::default();
-    if packet.version == ProtocolVersion::V5 {
-        describe(state, session, packet, assigned.as_deref(), &mut properties);
-    }
     let connack = Connack {
         session_present: present && packet.version != ProtocolVersion::V3_1,
         reason: ReasonCode::Success,
         properties: properties.as_properties(),
     };
     let written = state.write(id, |version, out| Packet::Connack(connack).encode(version, out));
-    if !written {
-        // Its Maximum Packet Size is below what every CONNACK needs: nothing can be said to it [MQTT5-3.1.2-24].
-        say_goodbye(state, now, id, Goodbye::Fault(Fault::new(ReasonCode::PacketTooLarge, "")));
-        return true;
-    }
+    debug_assert!(written, "the client takes this CONNACK");
     state.metrics.connects_accepted_total += 1;
     state.effects.push(Effect::Established { connection: id });
     if let Some(client) = state.client_mut(session) {
@@ -166,7 +168,7 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
 fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     let limits = &state.options.limits;
     let aliases_max = packet.topic_alias_maximum.min(limits.topic_alias_out_max);
-    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    let keep_alive_s = keep_alive_s(limits, packet);
     let seed = state.options.seeds.own.1;
     let Some(slot) = state.slot_mut(id) else { return };
     let connection = &mut slot.connection;
@@ -178,12 +180,13 @@ fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     connection.keep_alive = patience(keep_alive_s);
 }
 
-/// The keep alive that holds: the client's, but no longer than ours.
-fn keep_alive_s(limits: &Limits, asked_s: u16) -> u16 {
-    match limits.keep_alive_max_s {
-        0 => asked_s,
-        cap if asked_s == 0 => cap,
-        cap => asked_s.min(cap),
+/// The keep alive that holds: the client's, but no longer than ours. A 3.x client cannot be told of ours.
+fn keep_alive_s(limits: &Limits, packet: &Connect<'_>) -> u16 {
+    let asked_s = packet.keep_alive_s;
+    match (packet.version, limits.keep_alive_max_s) {
+        (ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1, _) | (ProtocolVersion::V5, 0) => asked_s,
+        (ProtocolVersion::V5, cap) if asked_s == 0 => cap,
+        (ProtocolVersion::V5, cap) => asked_s.min(cap),
     }
 }
 
@@ -272,16 +275,23 @@ fn keep_will(will: &ConnectWill<'_>) -> Will {
     }
 }
 
+/// Whether the client takes the CONNACK that would accept it. Costs nothing for those that name no maximum.
+fn takes_connack(state: &State, id: ConnectionId, properties: Properties<'_>) -> bool {
+    let Some(slot) = state.slot(id) else { return true };
+    let connection = &slot.connection;
+    if connection.maximum_packet_size == u32::MAX {
+        return true;
+    }
+    let mut encoded = Vec::new();
+    let connack = Connack { session_present: false, reason: ReasonCode::Success, properties };
+    Packet::Connack(connack).encode(connection.version, &mut encoded);
+    !connection.is_too_large(encoded.len())
+}
+
 /// What a 5.0 client is told about this server and about what differs from its wishes.
-fn describe(
-    state: &State,
-    session: SessionKey,
-    packet: &Connect<'_>,
-    assigned: Option<&str>,
-    properties: &mut PropertyBuffer,
-) {
+fn describe(state: &State, packet: &Connect<'_>, assigned: Option<&str>, properties: &mut PropertyBuffer) {
     let limits = &state.options.limits;
-    let granted_s = state.client(session).map_or(0, |client| client.session.expiry_interval_s);
+    let granted_s = expiry_interval_s(limits, packet);
     if granted_s != packet.session_expiry_interval_s {
         properties.push(Property::SessionExpiryInterval(granted_s));
     }
@@ -294,7 +304,7 @@ fn describe(
     if limits.topic_alias_maximum > 0 {
         properties.push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
     }
-    let keep_alive_s = keep_alive_s(limits, packet.keep_alive_s);
+    let keep_alive_s = keep_alive_s(limits, packet);
     if keep_alive_s != packet.keep_alive_s {
         // [MQTT5-3.2.2-21]
         properties.push(Property::ServerKeepAlive(keep_alive_s));

@@ -1,5 +1,7 @@
 //! From a publication and its receiver to bytes in an outbox, or a place in a queue.
 
+use std::num::NonZeroU16;
+
 use crate::connection::{Connection, Naming, SHARED_PAYLOAD_BYTES_MIN};
 use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
@@ -87,7 +89,8 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
         let session = &mut client.session;
         let moved = if session.inflight.has_unsent() {
-            session.inflight.sent() < in_flight_max && resend(state, now, key, id)
+            let may_send = session.inflight.next_is_release() || session.inflight.sent() < in_flight_max;
+            may_send && resend(state, now, key, id)
         } else if !session.queue.is_empty() {
             session.inflight.sent() < in_flight_max && send_queued(state, now, key, id)
         } else if client.scans.is_empty() {
@@ -175,9 +178,11 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
         state.metrics.dropped_too_large_total += 1;
         return;
     }
+    let with_alias = PublishHead { topic_alias: Some(NonZeroU16::MAX), ..head };
+    let fits_with_alias = !is_too_large(connection, &with_alias, head.subscription_identifiers);
     let naming = match &mut connection.outbound_aliases {
-        Some(aliases) => aliases.name(head.topic),
-        None => Naming::Name,
+        Some(aliases) if fits_with_alias => aliases.name(head.topic),
+        Some(_) | None => Naming::Name,
     };
     let head = match naming {
         Naming::Name => head,
@@ -198,14 +203,13 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
     state.metrics.publish_sent_total += 1;
 }
 
-/// Whether a client would not take this PUBLISH [MQTT5-3.1.2-24]. Room for an alias is reckoned in.
+/// Whether a client would not take this PUBLISH [MQTT5-3.1.2-24].
 fn is_too_large(connection: &Connection, head: &PublishHead<'_>, identifiers: &[u32]) -> bool {
-    const ALIAS_BYTES: usize = 4;
     if connection.maximum_packet_size == u32::MAX {
         return false;
     }
     let head = PublishHead { subscription_identifiers: identifiers, ..*head };
-    connection.is_too_large(head.encoded_bytes(connection.version) + ALIAS_BYTES)
+    connection.is_too_large(head.encoded_bytes(connection.version))
 }
 
 /// Sends the next unacknowledged packet of an earlier connection [MQTT5-4.4.0-1].

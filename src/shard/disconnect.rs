@@ -160,7 +160,7 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
     filters.sort_unstable();
     for filter in filters {
         match state.router.unsubscribe_key(key, filter) {
-            Some(Removed::Plain(gone)) => announce_interest(state, gone.interest, false),
+            Some(Removed::Plain(gone)) => announce_interest(state, now, gone.interest, false),
             Some(Removed::Shared(gone)) => announce_weight(state, Some(gone.weight)),
             None => debug_assert!(false, "a session knows its subscriptions"),
         }

@@ -136,6 +136,8 @@ pub enum Mail {
         interest: Interest,
         /// Whether it is wanted.
         wanted: bool,
+        /// When that was so: publications that came later are wanted even if they came before this mail.
+        since: Time,
         /// Counts the sender's announcements.
         sequence: u64,
     },

@@ -1,5 +1,6 @@
 //! What peers say, and what is said back.
 
+use crate::router::Interest;
 use crate::shard::event::{Mail, ShardId};
 use crate::shard::publish::{publish_mailed, publish_shared};
 use crate::shard::state::State;
@@ -12,9 +13,10 @@ pub(crate) fn on_mail(state: &mut State, now: Time, from: ShardId, mail: Mail) {
     match mail {
         Mail::Publish { message } => publish_mailed(state, now, &message),
         Mail::Shared { share, message, hops } => publish_shared(state, now, share, &message, hops),
-        Mail::Interest { interest, wanted, sequence } => {
+        Mail::Interest { interest, wanted, since, sequence } => {
             if wanted {
                 state.router.peer_interested(peer, &interest);
+                mail_missed(state, peer, &interest, since);
             } else {
                 state.router.peer_uninterested(peer, &interest);
             }
@@ -30,6 +32,15 @@ pub(crate) fn on_mail(state: &mut State, now: Time, from: ShardId, mail: Mail) {
             *seen = sequence;
             release_subacks(state, now);
         }
+    }
+}
+
+/// Publications that came here after the peer wanted them and before its news did.
+fn mail_missed(state: &mut State, peer: u8, interest: &Interest, since: Time) {
+    let router = &state.router;
+    for message in state.recent.missed(peer, since, |topic| router.meets(interest, topic)) {
+        state.metrics.mail_publish_sent_total += 1;
+        state.post(peer, Mail::Publish { message });
     }
 }
 

@@ -15,6 +15,7 @@ use crate::shard::deliver::{deliver, Target};
 use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
 use crate::shard::publication::Publication;
+use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
 
@@ -114,6 +115,8 @@ pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
 /// meanwhile, it goes on to a shard that still has some.
 pub(crate) fn publish_shared(state: &mut State, now: Time, share: ShareKey, message: &Message, hops: u8) {
     state.last_stamp = state.last_stamp.max(message.stamp().time);
+    // Whatever was encoded last was another publication.
+    state.encoder.begin();
     match state.router.pick_local(share) {
         Some(receiver) => {
             state.metrics.mail_publish_received_total += 1;
@@ -175,6 +178,7 @@ fn publish(
         state.post(peer, Mail::Publish { message });
     }
     state.route = route;
+    remember(state, now, publication, peers);
     if matched {
         Outcome::Matched
     } else {
@@ -237,6 +241,16 @@ fn retain(state: &mut State, now: Time, message: &Message) {
     }
     state.metrics.retained_now = state.router.retained().len() as u64;
     state.set_retained_timer();
+}
+
+/// Remembers a publication for a moment, for peers whose interest in it is still on its way.
+fn remember(state: &mut State, now: Time, publication: &mut Publication<'_>, mailed: PeerSet) {
+    let is_everywhere = mailed.len() + 1 == usize::from(state.options.shards);
+    let size = publication.topic.len() + publication.payload.len();
+    if !is_everywhere && size <= SIZE_MAX && state.recent.has_room(now) {
+        let message = publication.message().clone();
+        state.recent.note(now, message, mailed);
+    }
 }
 
 fn all_peers(state: &State) -> PeerSet {

@@ -9,15 +9,17 @@ use ahash::{AHasher, RandomState};
 use siphasher::sip::{SipHasher13, SipHasher24};
 use slab::Slab;
 
+use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::message::Stamp;
 use crate::metrics::Metrics;
 use crate::mqtt::{ProtocolVersion, SubscriptionOptions};
 use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
-use crate::session::{QueueBounds, QueueFull, Session};
+use crate::session::{QueueBounds, Session};
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::recent::Recent;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::time::Time;
 
@@ -126,6 +128,7 @@ pub(crate) struct State {
     pub(crate) assigned_ids: u64,
     /// The timer that is set for expiring retained messages.
     pub(crate) retained_timer: Option<Time>,
+    pub(crate) recent: Recent,
     pub(crate) draining: bool,
     pub(crate) metrics: Metrics,
     /// Reused by every publication.
@@ -160,6 +163,7 @@ impl State {
             last_stamp: 0,
             assigned_ids: 0,
             retained_timer: None,
+            recent: Recent::default(),
             draining: false,
             metrics: Metrics::default(),
             route: Route::default(),
@@ -205,10 +209,10 @@ impl State {
     }
 
     /// Lets `write` put a packet into a connection's outbox. Answers whether it was put there: a packet the client would
-    /// not take is not sent [MQTT5-3.1.2-24].
+    /// not take is not sent [MQTT5-3.1.2-24], and nothing follows the last words [MQTT5-3.14.4-1].
     pub(crate) fn write(&mut self, id: ConnectionId, write: impl FnOnce(ProtocolVersion, &mut Vec<u8>)) -> bool {
         let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
-        if slot.generation != id.generation {
+        if slot.generation != id.generation || slot.connection.phase == Phase::Lingering {
             return false;
         }
         let connection = &mut slot.connection;

@@ -28,7 +28,7 @@ pub(crate) fn on_subscribe(
         let code = match check(state, session, filter) {
             Err(refused) => refused,
             Ok(()) => {
-                let (key, is_new) = subscribe(state, session, filter, options, identifier);
+                let (key, is_new) = subscribe(state, now, session, filter, options, identifier);
                 if wants_retained(filter, options, is_new) {
                     // Messages published from now on reach the subscriber live; the scan leaves them out.
                     let newest = state.next_stamp(now);
@@ -57,12 +57,18 @@ pub(crate) fn on_subscribe(
 }
 
 /// A client's UNSUBSCRIBE [MQTT5-3.10.4-1].
-pub(crate) fn on_unsubscribe(state: &mut State, id: ConnectionId, session: SessionKey, packet: &Unsubscribe<'_>) {
+pub(crate) fn on_unsubscribe(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    session: SessionKey,
+    packet: &Unsubscribe<'_>,
+) {
     let Some(slot) = state.slot(id) else { return };
     let version = slot.connection.version;
     let mut codes = Vec::new();
     for filter in packet.filters() {
-        let existed = unsubscribe(state, session, filter);
+        let existed = unsubscribe(state, now, session, filter);
         let code = if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted };
         codes.push(code.value());
     }
@@ -81,9 +87,9 @@ pub(crate) fn release_subacks(state: &mut State, now: Time) {
 }
 
 /// Tells the peers that a filter came to be wanted here, or ceased to be.
-pub(crate) fn announce_interest(state: &mut State, interest: Option<Interest>, wanted: bool) {
+pub(crate) fn announce_interest(state: &mut State, now: Time, interest: Option<Interest>, wanted: bool) {
     if let Some(interest) = interest {
-        state.announce(|sequence| Mail::Interest { interest: interest.clone(), wanted, sequence });
+        state.announce(|sequence| Mail::Interest { interest: interest.clone(), wanted, since: now, sequence });
     }
 }
 
@@ -95,20 +101,19 @@ pub(crate) fn announce_weight(state: &mut State, weight: Option<ShareWeight>) {
 }
 
 fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
-    // Behind a DISCONNECT, the client's or ours, nothing is sent [MQTT5-3.14.4-1].
-    if state.client(pending.session).is_none_or(|client| client.connection != Some(pending.connection)) {
+    let client = state.client(pending.session);
+    if client.is_none_or(|client| client.connection != Some(pending.connection)) {
+        // Nothing may come behind a goodbye [MQTT5-3.14.4-1].
         return;
     }
     let written = state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
-    let Some(client) = state.client_mut(pending.session) else { return };
-    if written {
-        // Of two scans for one filter the later one has what the earlier one has.
-        for scan in &pending.scans {
-            client.scans.retain(|old| old.filter != scan.filter);
-        }
-        client.scans.extend(pending.scans);
-        pump(state, now, pending.session);
+    let Some(client) = state.client_mut(pending.session).filter(|_| written) else { return };
+    // Of two scans for one filter the later one has what the earlier one has.
+    for scan in &pending.scans {
+        client.scans.retain(|old| old.filter != scan.filter);
     }
+    client.scans.extend(pending.scans);
+    pump(state, now, pending.session);
 }
 
 /// Whether one filter may be subscribed to.
@@ -132,6 +137,7 @@ fn check(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Res
 /// Makes or replaces one subscription [MQTT5-3.8.4-3]; answers its key and whether it is new.
 fn subscribe(
     state: &mut State,
+    now: Time,
     session: SessionKey,
     filter: TopicFilter<'_>,
     options: SubscriptionOptions,
@@ -146,7 +152,7 @@ fn subscribe(
         (shared.key, shared.is_new)
     } else {
         let subscribed = state.router.subscribe(session, filter, wanted, identifier);
-        announce_interest(state, subscribed.interest, true);
+        announce_interest(state, now, subscribed.interest, true);
         (subscribed.key, subscribed.is_new)
     };
     if let Some(client) = state.client_mut(session) {
@@ -157,20 +163,24 @@ fn subscribe(
     (key, is_new)
 }
 
-fn unsubscribe(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> bool {
+fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicFilter<'_>) -> bool {
     let key = if filter.share().is_some() {
         let Some(gone) = state.router.unshare(session, filter.as_str()) else { return false };
         announce_weight(state, Some(gone.weight));
         gone.key
     } else {
         let Some(gone) = state.router.unsubscribe(session, filter.as_str()) else { return false };
-        announce_interest(state, gone.interest, false);
+        announce_interest(state, now, gone.interest, false);
         gone.key
     };
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&key);
         client.shared.retain(|shared| *shared != key);
         client.scans.retain(|scan| scan.filter != key);
+    }
+    // Retained messages are not owed any more where SUBACK still waits for a peer's word [MQTT5-3.10.4-2].
+    for pending in state.pending_subacks.iter_mut().filter(|pending| pending.session == session) {
+        pending.scans.retain(|scan| scan.filter != key);
     }
     true
 }

@@ -1,8 +1,36 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
 mod client;
+mod codec;
+mod conformance;
+mod fuzz;
 mod model;
 mod rng;
 mod script;
 mod swarm;
+mod tidy;
+mod v31;
+mod v3_connect;
+mod v3_errors;
+mod v3_limits;
+mod v3_mixed;
+mod v3_publish;
+mod v3_qos;
+mod v3_retain;
+mod v3_session;
+mod v3_subscribe;
+mod v3_will;
+mod v5_connack;
+mod v5_connect;
+mod v5_errors;
+mod v5_limits;
+mod v5_order;
+mod v5_publish;
+mod v5_qos;
+mod v5_retained;
+mod v5_session;
+mod v5_shared;
+mod v5_subscribe;
+mod v5_topics;
+mod v5_will;
 mod world;

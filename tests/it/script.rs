@@ -64,6 +64,8 @@ mod speak;
 mod words;
 
 use self::player::Player;
+use self::speak::speak;
+use self::words::Words;
 
 /// Worlds of these sizes play each script.
 const SHARDS: [u8; 4] = [1, 2, 3, 8];
@@ -81,6 +83,11 @@ pub(crate) fn check(script: &str) {
             }
         }
     }
+}
+
+/// One packet of a client, in the words of a script, at protocol level 3, 4 or 5.
+pub(crate) fn packet(level: u8, words: &str) -> Vec<u8> {
+    speak(level, &Words::parse(words)).unwrap_or_else(|| panic!("`{words}` is no packet"))
 }
 
 fn only_shards(script: &str) -> Vec<u8> {

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
+use corecast::config::QueueFull;
 use corecast::connection::Chunk;
 use corecast::limits::Limits;
-use corecast::session::QueueFull;
 use corecast::shard::{ConnectionId, Effect, Event, Mail, Origin, Seeds, Shard, ShardId, ShardOptions};
 use corecast::time::Time;
 

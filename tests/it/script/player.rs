@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::thread;
 use std::time::Duration;
 
+use corecast::config::QueueFull;
 use corecast::limits::Limits;
 use corecast::mqtt::ProtocolVersion;
-use corecast::session::QueueFull;
 
 use super::hear::hear;
 use super::speak::speak;
@@ -75,6 +75,7 @@ impl<'s> Player<'s> {
             self.act(name, &Words::parse(order));
             if waits {
                 self.settle();
+                self.pass_a_moment();
             }
         } else if let Some(name) = first.strip_suffix("<*") {
             self.expect(name, &Words::parse(rest), true);
@@ -217,6 +218,13 @@ impl<'s> Player<'s> {
             if !closed {
                 return;
             }
+        }
+    }
+
+    /// What is done now is later than what was done before, also for a shard that compares times.
+    fn pass_a_moment(&mut self) {
+        if let Some(world) = &mut self.world {
+            world.now = world.now + Duration::from_nanos(1);
         }
     }
 

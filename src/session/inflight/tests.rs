@@ -93,7 +93,7 @@ fn mqtt5_4_4_0_1_a_new_connection_sends_again_in_order_with_dup() {
             Next::Release(packet_id) => (packet_id.get() + 1000, false),
         });
     }
-    assert_eq!(seen, [(1, true), (1002, false), (3, true)]);
+    assert_eq!(seen, [(1002, false), (1, true), (3, true)]);
     assert_eq!(inflight.sent(), 3);
 }
 

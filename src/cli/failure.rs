@@ -1,0 +1,30 @@
+//! Why a command failed, as one line and an exit code.
+
+use thiserror::Error;
+
+use super::file::FileError;
+use crate::config::ConfigError;
+
+/// What goes wrong on the way from the command line to a stopped broker.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Flag(#[from] ConfigError),
+    /// The causes too, on the same line.
+    #[error("{0:#}")]
+    Run(anyhow::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(std::io::Error),
+}
+
+impl Failure {
+    /// 2: bad configuration or flags; 1: anything else.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::File(_) | Failure::Flag(_) => 2,
+            Failure::Run(_) | Failure::Output(_) => 1,
+        }
+    }
+}

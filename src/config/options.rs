@@ -1,0 +1,258 @@
+//! Every option as one row. From the rows come the types of [`Config`], the defaults, the range checks, the help of the
+//! flags and the tables of `docs/configuration.md`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::cores::Cores;
+use super::value::{choice, quoted, read, Datum, Fault, Range, Setting, Value, Wrong};
+use crate::limits::{Limits, SHARDS_MAX};
+
+/// One option: what an operator may write, and how it gets into a [`Config`].
+pub(crate) struct Row {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) kind: &'static str,
+    /// What the range counts: seconds, bytes, messages; may be empty.
+    pub(crate) unit: &'static str,
+    pub(crate) range: Option<Range>,
+    /// The flag that says the same, with its dashes; empty if there is none.
+    pub(crate) flag: &'static str,
+    /// One or more sentences.
+    pub(crate) help: &'static str,
+    /// What to write when there is no default.
+    pub(crate) example: &'static str,
+    pub(crate) set: fn(&mut Config, &Value<'_>, Option<Range>) -> Result<(), Fault>,
+    /// The value as TOML, `None` if it has none.
+    pub(crate) show: fn(&Config) -> Option<String>,
+    /// What the words after the flag mean.
+    pub(crate) of_flag: fn(&[String]) -> Datum<'_>,
+}
+
+/// The type of a section. One of our own is made from its rows; one made elsewhere must have a row for every field.
+macro_rules! section {
+    (struct $type:ident $(#[doc = $about:expr])+ { $($(#[doc = $help:expr])+ $key:ident: $kind:ty = $default:expr;)+ }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $type { $($(#[doc = $help])+ pub $key: $kind,)+ }
+
+        impl Default for $type {
+            fn default() -> $type {
+                $type { $($key: $default,)+ }
+            }
+        }
+    };
+    (use $type:ident $(#[doc = $about:expr])+ { $($(#[doc = $help:expr])+ $key:ident: $kind:ty;)+ }) => {
+        // Does not compile when a field has no row.
+        const _: fn($type) = |$type { $($key: _,)+ }| {};
+    };
+}
+
+macro_rules! options {
+    ($(
+        $(#[doc = $about:expr])+
+        $section:ident: $how:tt $type:ident {
+            $(
+                $(#[doc = $help:expr])+
+                $key:ident: $kind:ty $(= $default:expr)?
+                $(, unit $unit:literal)? $(, range $min:literal to $max:expr)? $(, flag $flag:literal)?;
+            )+
+        }
+    )+) => {
+        $(section! { $how $type $(#[doc = $about])+ { $($(#[doc = $help])+ $key: $kind $(= $default)?;)+ } })+
+
+        /// Everything an operator may say, with defaults for what was left unsaid.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct Config { $($(#[doc = $about])+ pub $section: $type,)+ }
+
+        /// The sections in the order of the documentation, each with what it is about.
+        pub(crate) static SECTIONS: &[(&str, &str)] = &[$((stringify!($section), concat!($($about),+)),)+];
+
+        /// The rows, section by section.
+        pub(crate) static OPTIONS: &[Row] = &[$($(Row {
+            section: stringify!($section),
+            key: stringify!($key),
+            kind: <$kind as Setting>::KIND,
+            unit: [$($unit,)? <$kind as Setting>::COUNTS][0],
+            range: [$(Some(Range { min: $min as f64, max: $max as f64 }),)? None][0],
+            flag: [$($flag,)? ""][0],
+            help: concat!($($help),+),
+            example: <$kind as Setting>::EXAMPLE,
+            set: |config, value, range| {
+                config.$section.$key = read(value, range)?;
+                Ok(())
+            },
+            show: |config| config.$section.$key.show(),
+            of_flag: |words| <$kind as Setting>::of_flag(words),
+        },)+)+];
+    };
+}
+
+choice! {
+    /// Which message goes when a session's queue is full.
+    QueueFull: "\"drop_newest\" or \"drop_oldest\"" {
+        /// The message that does not fit: what waits stays in order and complete up to a point.
+        DropNewest = "drop_newest",
+        /// The message that has waited longest: what waits is the latest.
+        DropOldest = "drop_oldest",
+    }
+}
+
+choice! {
+    /// How much is logged; each level includes those before it.
+    LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"" {
+        /// The operator must act.
+        Error = "error",
+        /// Something was refused or dropped.
+        Warn = "warn",
+        /// The process and its listeners.
+        Info = "info",
+        /// The life of each connection.
+        Debug = "debug",
+        /// Everything there is.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// How a log line looks.
+    LogFormat: "\"human\" or \"json\"" {
+        /// Time in UTC, level, message, fields.
+        Human = "human",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+options! {
+    /// Where clients connect.
+    listen: struct Listen {
+        /// Addresses to listen on, each with its port. The default is reachable from this machine only; write
+        /// `0.0.0.0:1883` or `[::]:1883` to be reachable from others.
+        bind: Vec<SocketAddr> = vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883)], range 1 to 64, flag "--bind";
+        /// Send small packets at once instead of waiting for more to fill a segment (TCP_NODELAY).
+        tcp_nodelay: bool = true;
+    }
+
+    /// How the broker spreads over the machine: one shard is one thread, pinned to one CPU, with its own part of the
+    /// sessions.
+    shards: struct Shards {
+        /// CPUs to run on, as numbers and ranges. Unset: every CPU this process may use.
+        cores: Option<Cores> = None, flag "--cores";
+        /// Number of shards. Unset: one for each CPU of `cores`. More shards than CPUs share them in turn.
+        count: Option<u8> = None, unit "shards", range 1 to SHARDS_MAX, flag "--shards";
+    }
+
+    /// What clients are told and how messages are treated where the standard leaves the choice to the server.
+    protocol: struct Protocol {
+        /// Start of the client identifiers made up for clients that send none.
+        assigned_client_id_prefix: String = "auto-".to_owned(), range 0 to 64;
+        /// Which message is dropped when the queue of a session is full: the one that does not fit, or the one that has
+        /// waited longest.
+        queue_full: QueueFull = QueueFull::DropNewest;
+        /// Given to MQTT 5.0 clients that ask for response information, as the base of their response topics. Unset:
+        /// they get none.
+        response_information: Option<String> = None, range 1 to 1024;
+        /// Another broker, as `host:port`, that MQTT 5.0 clients are sent to (reason 0x9C) when this one shuts down.
+        /// Unset: they are told that it shuts down (0x8B).
+        server_reference: Option<String> = None, range 1 to 1024;
+    }
+
+    /// How the broker stops on SIGTERM or SIGINT.
+    shutdown: struct Shutdown {
+        /// How long connected clients may take to receive what is on its way to them before their connections are cut.
+        drain_timeout: Duration = Duration::from_secs(10), unit "seconds", range 0 to 3600;
+    }
+
+    /// What is written to standard error.
+    log: struct Log {
+        /// The least important lines that are logged. `-v` on the command line means debug, `-vv` trace.
+        level: LogLevel = LogLevel::Info;
+        /// For people (time in UTC, level, message, fields) or one JSON object a line.
+        format: LogFormat = LogFormat::Human, flag "--log-format";
+    }
+
+    /// Every bound of the broker and what happens there. Bytes are written as whole numbers (`16_777_216` is 16 MiB),
+    /// times in seconds.
+    limits: use Limits {
+        /// Connections of the whole process, or as many as the limit of open files has room for if that is fewer. One more
+        /// is answered "quota exceeded" (0x97, or return code 3 before 5.0) and closed.
+        connections_max: usize, unit "connections", range 1 to 10_000_000;
+        /// Sessions of one shard, connected or not. A client that would add one is answered 0x97, or return code 3.
+        sessions_max: usize, unit "sessions", range 1 to 100_000_000;
+        /// Largest packet taken from a client. A larger one is answered 0x95 and the connection closed.
+        packet_bytes_max: u32, unit "bytes", range 128 to 268_435_460;
+        /// QoS 1 and 2 publications a client may send before we have acknowledged the first of them.
+        receive_maximum: u16, unit "messages", range 1 to 65_535;
+        /// QoS 1 and 2 publications sent to one client that it has not acknowledged, whatever more it would allow.
+        inflight_messages_max: u16, unit "messages", range 1 to 65_535;
+        /// Messages waiting for one session beside those in flight. At the bound one is dropped, see
+        /// `protocol.queue_full`.
+        queue_messages_max: usize, unit "messages", range 1 to 100_000_000;
+        /// Bytes (topic, properties, payload) waiting for one session. At the bound a message is dropped likewise. At
+        /// least `packet_bytes_max`.
+        queue_bytes_max: usize, unit "bytes", range 1024 to 1_099_511_627_776_u64;
+        /// Bytes waiting for one socket. At the bound QoS 0 is dropped, QoS 1 and 2 wait in the queue, and the client's
+        /// own packets are not read until half of it has left. At least `packet_bytes_max`.
+        outbox_bytes_max: usize, unit "bytes", range 1024 to 1_073_741_824;
+        /// Retained messages. At the bound a new one is refused (0x97) where the client can be told, else delivered
+        /// but not kept.
+        retained_messages_max: usize, unit "messages", range 0 to 1_000_000_000;
+        /// Bytes (topic, properties, payload) of all retained messages; the same happens at the bound.
+        retained_bytes_max: usize, unit "bytes", range 0 to 1_099_511_627_776_u64;
+        /// Levels of a topic name or topic filter. One with more is refused: 0x90 or 0x8F.
+        topic_levels_max: usize, unit "levels", range 1 to 1024;
+        /// Bytes of a topic name or topic filter. A longer one is refused: 0x90 or 0x8F.
+        topic_bytes_max: usize, unit "bytes", range 1 to 65_535;
+        /// Subscriptions of one session. One more is refused: 0x97, or 0x80 before 5.0.
+        subscriptions_max: usize, unit "subscriptions", range 1 to 10_000_000;
+        /// Topic aliases a client may define towards the broker.
+        topic_alias_maximum: u16, unit "aliases", range 0 to 65_535;
+        /// Topic aliases the broker defines towards one client, whatever more it would allow.
+        topic_alias_out_max: u16, unit "aliases", range 0 to 65_535;
+        /// How long a new connection may take to send its CONNECT before it is closed.
+        connect_timeout: Duration, unit "seconds", range 0.001 to 3600;
+        /// How long a refused client may take to read why, and the last bytes of a closing connection to leave.
+        linger_timeout: Duration, unit "seconds", range 0.001 to 3600;
+        /// Longest keep alive of a 5.0 client. A longer one, or none, is lowered to this, and the client told so; clients
+        /// before 5.0 cannot be told and keep theirs. 0: as clients wish.
+        keep_alive_max_s: u16, unit "seconds", range 0 to 65_535;
+        /// Longest time a session outlives its connection; persistent sessions from before 5.0 last this long.
+        /// `4_294_967_295`: for ever.
+        session_expiry_interval_max_s: u32, unit "seconds", range 0 to 4_294_967_295_u32;
+    }
+}
+
+impl Row {
+    /// The row for a key of a section.
+    pub(crate) fn find(section: &str, key: &str) -> Option<&'static Row> {
+        OPTIONS.iter().find(|row| row.section == section && row.key == key)
+    }
+
+    /// The allowed values in words: "1 to 64 shards".
+    pub(crate) fn allowed(&self) -> Option<String> {
+        self.range.map(|range| format!("{range} {}", self.unit).trim_end().to_owned())
+    }
+
+    /// Puts a value into `config`, or says what is wrong with it, where, and how to mend it.
+    pub(crate) fn apply(&self, config: &mut Config, value: &Value<'_>) -> Result<(), (usize, String)> {
+        (self.set)(config, value, self.range).map_err(|fault| (fault.at, self.explain(&fault)))
+    }
+
+    fn explain(&self, fault: &Fault) -> String {
+        let found = &fault.found;
+        match &fault.wrong {
+            Wrong::Because(why) => format!("{found}: {why}"),
+            Wrong::Range => match self.allowed() {
+                Some(allowed) => format!("{found} is out of range; give {allowed}"),
+                None => format!("{found} is out of range; give {}", self.kind),
+            },
+            Wrong::Kind => {
+                let example = (self.show)(&Config::default()).unwrap_or_else(|| self.example.to_owned());
+                let example = if example.is_empty() { quoted("...") } else { example };
+                let allowed = self.allowed().map_or_else(String::new, |allowed| format!(" ({allowed})"));
+                format!("{found} is not {}{allowed}; write for example {} = {example}", self.kind, self.key)
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! One core's loop: gather completions, call the shard, carry out effects, post mail, flush.
+//!
+//! The order within a turn is a rule, not a habit. Mail is drained *after* the snapshot of completions is taken and
+//! handled *before* them; mail is posted *before* outboxes are flushed. So whatever a client does because of an
+//! acknowledgement from another core finds the mail that belongs to that acknowledgement already delivered here.
+
+mod accept;
+mod flush;
+mod receive;
+mod state;
+
+use std::io;
+use std::mem;
+use std::net::TcpListener;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use self::accept::{adopt, Acceptors};
+use self::flush::{flush, on_sent};
+use self::receive::{feed_starved, on_received, take_waiting};
+use self::state::State;
+use super::boot::explain;
+use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
+use super::error::RuntimeError;
+use super::mailbox::Mailbox;
+use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
+use super::socket::connection;
+use crate::limits::Limits;
+use crate::shard::{Event, Mail, Shard, ShardId};
+use crate::time::Time;
+
+pub(super) use self::state::Moved;
+
+/// Completions of one turn; the rest waits in the ring for the next.
+const TURN_COMPLETIONS_MAX: usize = 1024;
+/// How soon a channel that was full is tried again.
+const SPILL_RETRY: Duration = Duration::from_millis(1);
+/// How often a draining shard looks whether all have drained.
+const DRAIN_RETRY: Duration = Duration::from_millis(5);
+
+/// What a driver is made of.
+pub(super) struct Seat {
+    pub(super) shard: ShardId,
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) mailbox: Mailbox<Mail, Moved>,
+    pub(super) ear: Ear,
+    pub(super) gate: Gate,
+    pub(super) drained: Drained,
+    pub(super) clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) ring_sizes: RingSizes,
+}
+
+/// How far a driver is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Draining { deadline: Time, is_counted: bool },
+    Ended(ExitReason),
+}
+
+/// One core's loop and all it works on.
+pub(super) struct Driver {
+    id: ShardId,
+    state: State,
+    acceptors: Acceptors,
+    mailbox: Mailbox<Mail, Moved>,
+    /// The rings of all shards, by shard.
+    rings: Vec<RawFd>,
+    ear: Ear,
+    drained: Drained,
+    clock: Clock,
+    phase: Phase,
+    completions: Vec<Completion>,
+    arrivals: Vec<Moved>,
+}
+
+impl Driver {
+    /// Sits down: makes the ring, which belongs to the calling thread from then on.
+    pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
+        let Seat { shard: id, listeners, mailbox, ear, gate, drained, clock, limits, ring_sizes } = seat;
+        let ring = Ring::new(ring_sizes).map_err(explain)?;
+        Ok(Driver {
+            id,
+            state: State::new(shard, ring, gate, limits),
+            acceptors: Acceptors::new(listeners),
+            mailbox,
+            rings: Vec::new(),
+            ear,
+            drained,
+            clock,
+            phase: Phase::Running,
+            completions: Vec::with_capacity(TURN_COMPLETIONS_MAX),
+            arrivals: Vec::new(),
+        })
+    }
+
+    /// The descriptor the other shards wake this one by.
+    pub(super) fn ring(&self) -> RawFd {
+        self.state.ring.descriptor()
+    }
+
+    /// Runs turns until the end. `rings` are the rings of all shards.
+    pub(super) fn run(&mut self, rings: Vec<RawFd>) -> Result<ExitReason, RuntimeError> {
+        self.rings = rings;
+        self.state.now = self.clock.now();
+        self.acceptors.arm(&mut self.state);
+        self.listen_to_commands();
+        loop {
+            self.turn().map_err(|error| RuntimeError::Ring { shard: self.id, error })?;
+            self.come_to_an_end();
+            if let Phase::Ended(reason) = self.phase {
+                return Ok(reason);
+            }
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.enter()?;
+        let mut completions = mem::take(&mut self.completions);
+        self.state.ring.collect(&mut completions, TURN_COMPLETIONS_MAX);
+        self.state.now = self.clock.now();
+        self.state.turn = self.state.turn.wrapping_add(1);
+        self.state.counters.turns_total += 1;
+        self.take_mail();
+        take_waiting(&mut self.state);
+        for completion in completions.drain(..) {
+            self.on_completion(completion);
+        }
+        self.completions = completions;
+        self.tick();
+        self.post_mail();
+        flush(&mut self.state);
+        feed_starved(&mut self.state);
+        self.acceptors.arm(&mut self.state);
+        Ok(())
+    }
+
+    /// Hands in the last turn's operations and sleeps if there is nothing to do.
+    fn enter(&mut self) -> io::Result<()> {
+        let mut wait = self.wait();
+        let sleeps = !matches!(wait, Wait::Not);
+        if sleeps && !self.mailbox.try_sleep() {
+            wait = Wait::Not;
+        }
+        let entered = self.state.ring.enter(wait);
+        if sleeps {
+            self.mailbox.wake_up();
+        }
+        entered
+    }
+
+    fn wait(&self) -> Wait {
+        let state = &self.state;
+        let has_work = !state.waiting.is_empty() || !state.resumed.is_empty();
+        if (has_work && !state.is_held) || !state.departures.is_empty() {
+            return Wait::Not;
+        }
+        let retry = (state.is_held || !state.starved.is_empty()).then_some(state.now + SPILL_RETRY);
+        let drain = match self.phase {
+            Phase::Draining { deadline, .. } => Some(deadline.min(state.now + DRAIN_RETRY)),
+            Phase::Running | Phase::Ended(_) => None,
+        };
+        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain];
+        match deadlines.into_iter().flatten().min() {
+            Some(deadline) if deadline <= state.now => Wait::Not,
+            Some(deadline) => Wait::AtMost(deadline - state.now),
+            None => Wait::ForEver,
+        }
+    }
+
+    fn take_mail(&mut self) {
+        let Driver { state, mailbox, arrivals, .. } = self;
+        mailbox.take(|from, batch| {
+            let from = shard_id(from);
+            for mail in batch.mail.drain(..) {
+                state.tell(Event::Mail { from, mail });
+            }
+            arrivals.append(&mut batch.sockets);
+            state.apply_effects();
+            for moved in arrivals.drain(..) {
+                adopt(state, moved);
+            }
+        });
+    }
+
+    fn on_completion(&mut self, completion: Completion) {
+        match completion.tag().operation {
+            Operation::ReceiveOnce | Operation::ReceiveMany => on_received(&mut self.state, completion),
+            Operation::Send => on_sent(&mut self.state, completion),
+            Operation::Accept => self.acceptors.on_accepted(&mut self.state, completion),
+            Operation::Cancel => self.on_cancelled(completion),
+            // Coming back was the message.
+            Operation::MailHere | Operation::CancelAccept => {}
+            Operation::WakeFailed => self.on_wake_failed(completion),
+            Operation::Control => self.on_command(),
+        }
+    }
+
+    fn on_cancelled(&mut self, completion: Completion) {
+        let connection = connection(completion.tag());
+        if let Some(socket) = self.state.sockets.socket(connection) {
+            socket.cancelling -= 1;
+            self.state.settle(connection);
+        }
+    }
+
+    /// The peer's flag says that it has been woken, so nobody else will do it.
+    fn on_wake_failed(&mut self, completion: Completion) {
+        let peer = completion.tag().index;
+        match completion.result() {
+            Ok(_) => {}
+            // Its ring is gone: it has ended.
+            Err(libc::EBADF | libc::EBADFD | libc::EOWNERDEAD | libc::ENXIO) => {}
+            Err(_) => self.state.ring.wake(self.rings[peer as usize], peer),
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.state.shard.next_deadline().is_some_and(|deadline| deadline <= self.state.now) {
+            self.state.tell(Event::Tick);
+        }
+        self.state.apply_effects();
+    }
+
+    fn post_mail(&mut self) {
+        let Driver { state, mailbox, rings, .. } = self;
+        let mut peers = state.shard.mail_waiting();
+        while peers != 0 {
+            let peer = peers.trailing_zeros() as usize;
+            peers &= peers - 1;
+            state.shard.take_mail(shard_id(peer), &mut mailbox.batch_for(peer).mail);
+        }
+        for (to, moved) in state.departures.drain(..) {
+            mailbox.batch_for(usize::from(to.0)).sockets.push(moved);
+        }
+        mailbox.post(|peer| {
+            state.counters.wake_ups_sent_total += 1;
+            state.ring.wake(rings[peer], peer as u32);
+        });
+        state.is_held = mailbox.is_spilled();
+        state.counters.mail_spilled_turns_total += u64::from(state.is_held);
+    }
+
+    fn listen_to_commands(&mut self) {
+        let tag = Tag { operation: Operation::Control, index: 0, generation: 0 };
+        self.state.ring.poll_readable(self.ear.descriptor(), tag);
+    }
+
+    fn on_command(&mut self) {
+        if self.ear.silence().is_err() {
+            self.phase = Phase::Ended(ExitReason::Stopped);
+            return;
+        }
+        while let Some(command) = self.ear.next() {
+            match command {
+                Command::Stop => self.phase = Phase::Ended(ExitReason::Stopped),
+                Command::Drain { deadline } => self.drain(deadline),
+                Command::Report(to) => {
+                    let shard = self.state.shard.metrics().clone();
+                    let report = Report { shard, runtime: self.state.counters.clone() };
+                    // Whoever asked may have stopped waiting.
+                    let _ = to.try_send(report);
+                }
+            }
+        }
+        self.listen_to_commands();
+    }
+
+    fn drain(&mut self, deadline: Time) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.phase = Phase::Draining { deadline, is_counted: false };
+        self.acceptors.close(&mut self.state);
+        self.state.tell(Event::Drain { deadline });
+        self.state.apply_effects();
+    }
+
+    /// Ends when every shard has drained, or it is time.
+    fn come_to_an_end(&mut self) {
+        let Phase::Draining { deadline, is_counted } = self.phase else { return };
+        let state = &self.state;
+        if !is_counted && state.shard.is_drained() && state.sockets.are_flushed() && !state.is_held {
+            self.drained.add_one();
+            self.phase = Phase::Draining { deadline, is_counted: true };
+        }
+        if self.drained.are_all() {
+            self.phase = Phase::Ended(ExitReason::Drained);
+        } else if state.now >= deadline {
+            self.phase = Phase::Ended(ExitReason::DrainTimedOut);
+        }
+    }
+}
+
+fn shard_id(index: usize) -> ShardId {
+    ShardId(u8::try_from(index).expect("at most 64 shards"))
+}

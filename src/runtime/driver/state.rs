@@ -1,0 +1,207 @@
+//! What one core's driver works on, shared by the parts of its turn.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use socket2::SockRef;
+
+use crate::limits::Limits;
+use crate::runtime::control::{Gate, RuntimeCounters};
+use crate::runtime::ring::{Completion, Operation, Ring};
+use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
+use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
+use crate::time::Time;
+
+/// Connections over the limit that one shard answers with a refusal at a time; the rest is closed without a word.
+pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
+
+/// A socket on its way to another core.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    pub(crate) descriptor: OwnedFd,
+    pub(crate) is_admitted: bool,
+    /// What its new shard receives first.
+    pub(crate) unread: Vec<u8>,
+}
+
+/// One core's shard, its ring, its sockets, and the lists of one turn.
+pub(super) struct State {
+    pub(super) shard: Shard,
+    pub(super) ring: Ring,
+    pub(super) sockets: Sockets,
+    pub(super) gate: Gate,
+    pub(super) limits: Limits,
+    pub(super) counters: RuntimeCounters,
+    /// Read once per turn.
+    pub(super) now: Time,
+    /// Counts turns; wraps.
+    pub(super) turn: u32,
+    /// A peer does not keep up: no socket is read and nothing new is written until it does.
+    pub(super) is_held: bool,
+    /// Sockets there to be refused.
+    pub(super) refused_now: usize,
+    /// Connections whose outbox is looked at when the turn ends.
+    pub(super) dirty: Vec<ConnectionId>,
+    /// Connections that found no receive buffer.
+    pub(super) starved: Vec<ConnectionId>,
+    /// Connections whose held bytes may be delivered.
+    pub(super) resumed: Vec<ConnectionId>,
+    /// Receive completions of an earlier turn, oldest first.
+    pub(super) waiting: VecDeque<Completion>,
+    /// Sockets that leave for another core when the turn ends.
+    pub(super) departures: Vec<(ShardId, Moved)>,
+    effects: Vec<Effect>,
+}
+
+impl State {
+    pub(super) fn new(shard: Shard, ring: Ring, gate: Gate, limits: Limits) -> State {
+        State {
+            shard,
+            ring,
+            sockets: Sockets::default(),
+            gate,
+            limits,
+            counters: RuntimeCounters::default(),
+            now: Time::START,
+            turn: 0,
+            is_held: false,
+            refused_now: 0,
+            dirty: Vec::new(),
+            starved: Vec::new(),
+            resumed: Vec::new(),
+            waiting: VecDeque::new(),
+            departures: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Tells the shard something.
+    pub(super) fn tell(&mut self, event: Event<'_>) {
+        self.shard.handle(self.now, event);
+    }
+
+    /// Carries out what the shard wants. None of it tells the shard anything, so it ends.
+    pub(super) fn apply_effects(&mut self) {
+        let mut effects = mem::take(&mut self.effects);
+        self.shard.take_effects(&mut effects);
+        for effect in effects.drain(..) {
+            self.apply(effect);
+        }
+        self.effects = effects;
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Established { connection } => {
+                if let Some(socket) = self.sockets.socket(connection) {
+                    socket.is_established = true;
+                }
+            }
+            Effect::Pause { connection } => self.pause(connection),
+            Effect::Resume { connection } => {
+                if let Some(socket) = self.sockets.socket(connection) {
+                    socket.is_paused = false;
+                    self.resumed.push(connection);
+                }
+            }
+            Effect::Finish { connection } => {
+                if let Some(socket) = self.sockets.socket(connection) {
+                    // From here on bytes are only read to see the end of them.
+                    socket.is_finishing = true;
+                    socket.is_paused = false;
+                    socket.held = Vec::new();
+                    self.dirty.push(connection);
+                    self.resumed.push(connection);
+                }
+            }
+            Effect::Close { connection } => self.leave(connection, Leaving::Close),
+            Effect::Move { connection, to, unread } => {
+                if let Some(socket) = self.sockets.socket(connection) {
+                    socket.held = unread;
+                }
+                self.leave(connection, Leaving::Move(to));
+            }
+        }
+    }
+
+    fn pause(&mut self, connection: ConnectionId) {
+        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
+        socket.is_paused = true;
+        if let Some(operation) = socket.receiving {
+            socket.cancelling += 1;
+            self.ring.cancel(tag(operation, connection), tag(Operation::Cancel, connection));
+        }
+    }
+
+    /// Keeps a receive in flight for a socket that should have one.
+    pub(super) fn arm(&mut self, connection: ConnectionId) {
+        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.wants_receive()) else { return };
+        let is_bound_here = socket.is_established || socket.is_finishing;
+        let operation = if is_bound_here { Operation::ReceiveMany } else { Operation::ReceiveOnce };
+        socket.receiving = Some(operation);
+        self.ring.receive(socket.number(), tag(operation, connection));
+    }
+
+    /// The peer is gone: the shard hears of it and the socket is closed.
+    pub(super) fn closed(&mut self, connection: ConnectionId) {
+        self.tell(Event::Closed { connection });
+        self.leave(connection, Leaving::Close);
+        self.apply_effects();
+    }
+
+    /// The shard knows the connection no more; the socket goes when nothing is in flight.
+    fn leave(&mut self, connection: ConnectionId, leaving: Leaving) {
+        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
+        socket.leaving = leaving;
+        let is_armed = socket.receiving.is_some() || (leaving == Leaving::Close && socket.sending.is_some());
+        if is_armed {
+            socket.cancelling += 1;
+            let cancel = tag(Operation::Cancel, connection);
+            match (leaving, socket.receiving) {
+                // What is being sent is sent to its end first.
+                (Leaving::Move(_), Some(operation)) => self.ring.cancel(tag(operation, connection), cancel),
+                (Leaving::No | Leaving::Close | Leaving::Move(_), _) => self.ring.cancel_all(socket.number(), cancel),
+            }
+        }
+        self.settle(connection);
+    }
+
+    /// Lets a leaving socket go if nothing of it is in flight.
+    pub(super) fn settle(&mut self, connection: ConnectionId) {
+        let Some(socket) = self.sockets.socket(connection) else { return };
+        if socket.is_staying() || socket.is_in_flight() || (socket.waiting > 0 && socket.leaving != Leaving::Close) {
+            return;
+        }
+        let Some(socket) = self.sockets.remove(connection) else { return };
+        let Socket { descriptor, is_admitted, leaving, held, .. } = socket;
+        self.refused_now -= usize::from(!is_admitted);
+        match leaving {
+            Leaving::Move(to) => self.departures.push((to, Moved { descriptor, is_admitted, unread: held })),
+            Leaving::No | Leaving::Close => {
+                if is_admitted {
+                    self.gate.leave();
+                }
+            }
+        }
+    }
+
+    /// Takes a socket in and tells the shard; nothing if there is no slot for it.
+    pub(super) fn open(&mut self, descriptor: OwnedFd, is_admitted: bool) -> Option<ConnectionId> {
+        let address = peer_address(&descriptor);
+        let connection = self.sockets.insert(Socket::new(descriptor, is_admitted));
+        match connection {
+            Some(_) => self.refused_now += usize::from(!is_admitted),
+            None if is_admitted => self.gate.leave(),
+            None => {}
+        }
+        let connection = connection?;
+        self.tell(Event::Opened { connection, origin: Origin { address }, admitted: is_admitted });
+        Some(connection)
+    }
+}
+
+fn peer_address(descriptor: &OwnedFd) -> Option<SocketAddr> {
+    SockRef::from(descriptor).peer_addr().ok()?.as_socket()
+}

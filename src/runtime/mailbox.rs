@@ -1,0 +1,319 @@
+//! Mail between cores: a bounded channel for each direction of each pair, batches that are used again, and the
+//! protocol that wakes a sleeping core exactly when it must. Knows no content.
+//!
+//! Waking: the receiver says that it sleeps, then looks into its channels once more; the sender puts a batch in, then
+//! looks whether the receiver sleeps. With a full fence between the two steps on both sides at least one of them sees
+//! the other, so no batch lies in the channel of a sleeper that nobody wakes.
+
+use std::collections::VecDeque;
+use std::iter;
+use std::mem;
+use std::sync::atomic::{fence, AtomicBool, Ordering};
+use std::sync::Arc;
+
+use crossbeam_channel::{bounded, Receiver, Sender, TrySendError};
+
+/// What goes from one core to another in one turn: first the mail, then the sockets.
+#[derive(Debug)]
+pub(super) struct Batch<M, S> {
+    pub(super) mail: Vec<M>,
+    pub(super) sockets: Vec<S>,
+}
+
+impl<M, S> Batch<M, S> {
+    fn is_empty(&self) -> bool {
+        self.mail.is_empty() && self.sockets.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.mail.clear();
+        self.sockets.clear();
+    }
+}
+
+impl<M, S> Default for Batch<M, S> {
+    fn default() -> Batch<M, S> {
+        Batch { mail: Vec::new(), sockets: Vec::new() }
+    }
+}
+
+/// One core's ends of all channels.
+#[derive(Debug)]
+pub(super) struct Mailbox<M, S> {
+    me: usize,
+    /// By peer; nothing at the core's own place.
+    outgoing: Vec<Option<Outgoing<M, S>>>,
+    incoming: Vec<Option<Incoming<M, S>>>,
+    sleepers: Arc<[Sleeper]>,
+}
+
+/// On a cache line of its own: every sender reads it each turn.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Sleeper {
+    sleeping: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Outgoing<M, S> {
+    filling: Batch<M, S>,
+    /// Batches the channel had no room for; they go first.
+    spilled: VecDeque<Batch<M, S>>,
+    channel: Sender<Batch<M, S>>,
+    returned: Receiver<Batch<M, S>>,
+}
+
+#[derive(Debug)]
+struct Incoming<M, S> {
+    channel: Receiver<Batch<M, S>>,
+    give_back: Sender<Batch<M, S>>,
+}
+
+/// The mailboxes of `cores` cores, with room for `batches_max` batches in each channel.
+pub(super) fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
+    let sleepers: Arc<[Sleeper]> = iter::repeat_with(Sleeper::default).take(cores).collect();
+    let mut boxes: Vec<Mailbox<M, S>> = (0..cores)
+        .map(|me| Mailbox { me, outgoing: Vec::new(), incoming: Vec::new(), sleepers: Arc::clone(&sleepers) })
+        .collect();
+    for from in 0..cores {
+        for to in 0..cores {
+            let (outgoing, incoming) = (from != to).then(|| pair(batches_max)).unzip();
+            boxes[from].outgoing.push(outgoing);
+            boxes[to].incoming.push(incoming);
+        }
+    }
+    boxes
+}
+
+fn pair<M, S>(batches_max: usize) -> (Outgoing<M, S>, Incoming<M, S>) {
+    let (sender, receiver) = bounded(batches_max);
+    let (give_back, returned) = bounded(batches_max);
+    let outgoing = Outgoing { filling: Batch::default(), spilled: VecDeque::new(), channel: sender, returned };
+    (outgoing, Incoming { channel: receiver, give_back })
+}
+
+impl<M, S> Mailbox<M, S> {
+    /// The batch for `to` that leaves with the next [`Mailbox::post`].
+    ///
+    /// # Panics
+    ///
+    /// If `to` is not another core.
+    pub(super) fn batch_for(&mut self, to: usize) -> &mut Batch<M, S> {
+        let outgoing = self.outgoing.get_mut(to).and_then(Option::as_mut);
+        &mut outgoing.expect("mail goes to another core of this process").filling
+    }
+
+    /// Hands over what waits, and names each peer that sleeps and must be woken now.
+    pub(super) fn post(&mut self, mut wake: impl FnMut(usize)) {
+        for (peer, outgoing) in self.outgoing.iter_mut().enumerate() {
+            let Some(outgoing) = outgoing else { continue };
+            if !outgoing.push() {
+                continue;
+            }
+            fence(Ordering::SeqCst);
+            if self.sleepers[peer].sleeping.swap(false, Ordering::SeqCst) {
+                wake(peer);
+            }
+        }
+    }
+
+    /// Whether a channel was full: batches wait here for the next [`Mailbox::post`].
+    pub(super) fn is_spilled(&self) -> bool {
+        self.outgoing.iter().flatten().any(|outgoing| !outgoing.spilled.is_empty())
+    }
+
+    /// Gives `take` every batch that is there now, in the order sent, and the batches' memory back to their senders.
+    pub(super) fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>)) {
+        for (from, incoming) in self.incoming.iter().enumerate() {
+            let Some(incoming) = incoming else { continue };
+            // Only what is there now: a peer that keeps sending must not keep us here.
+            for _ in 0..incoming.channel.len() {
+                let Ok(mut batch) = incoming.channel.try_recv() else { break };
+                take(from, &mut batch);
+                batch.clear();
+                // A full return path means that the sender has spare batches enough.
+                let _ = incoming.give_back.try_send(batch);
+            }
+        }
+    }
+
+    /// Says that this core is about to sleep. False: it must not, there is mail.
+    pub(super) fn try_sleep(&self) -> bool {
+        self.sleepers[self.me].sleeping.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.incoming.iter().flatten().any(|incoming| !incoming.channel.is_empty()) {
+            self.wake_up();
+            return false;
+        }
+        true
+    }
+
+    /// Says that this core is awake: nobody needs to wake it.
+    pub(super) fn wake_up(&self) {
+        self.sleepers[self.me].sleeping.store(false, Ordering::SeqCst);
+    }
+}
+
+impl<M, S> Outgoing<M, S> {
+    /// Moves batches into the channel, oldest first; answers whether one went.
+    fn push(&mut self) -> bool {
+        if !self.filling.is_empty() {
+            let spare = self.returned.try_recv().unwrap_or_default();
+            self.spilled.push_back(mem::replace(&mut self.filling, spare));
+        }
+        let mut pushed = false;
+        while let Some(batch) = self.spilled.pop_front() {
+            match self.channel.try_send(batch) {
+                Ok(()) => pushed = true,
+                Err(TrySendError::Full(batch)) => {
+                    self.spilled.push_front(batch);
+                    break;
+                }
+                // The peer has ended: so has everything it was owed.
+                Err(TrySendError::Disconnected(_)) => {}
+            }
+        }
+        pushed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    type Box2 = Mailbox<u64, ()>;
+
+    fn two(batches_max: usize) -> (Box2, Box2) {
+        let mut boxes = mailboxes(2, batches_max);
+        let second = boxes.pop().expect("two");
+        (boxes.pop().expect("two"), second)
+    }
+
+    fn taken(mailbox: &mut Box2) -> Vec<u64> {
+        let mut all = Vec::new();
+        mailbox.take(|_, batch| all.append(&mut batch.mail));
+        all
+    }
+
+    #[test]
+    fn mail_arrives_in_order_even_through_a_full_channel() {
+        let (mut one, mut other) = two(1);
+        for number in 0..5 {
+            one.batch_for(1).mail.push(number);
+            one.post(|_| panic!("nobody sleeps"));
+        }
+        assert!(one.is_spilled());
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            all.append(&mut taken(&mut other));
+            one.post(|_| panic!("nobody sleeps"));
+        }
+        assert_eq!(all, [0, 1, 2, 3, 4]);
+        assert!(!one.is_spilled());
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_once_and_mail_forbids_sleep() {
+        let (mut one, mut other) = two(4);
+        assert!(other.try_sleep());
+        let mut woken = Vec::new();
+        for number in 0..2 {
+            one.batch_for(1).mail.push(number);
+            one.post(|peer| woken.push(peer));
+        }
+        assert_eq!(woken, [1]);
+        assert!(!other.try_sleep(), "mail is there");
+        one.batch_for(1).mail.push(2);
+        one.post(|_| panic!("it said that it is awake"));
+        assert_eq!(taken(&mut other), [0, 1, 2]);
+        assert!(other.try_sleep());
+    }
+
+    #[test]
+    fn nothing_to_post_wakes_nobody() {
+        let (mut one, other) = two(4);
+        assert!(other.try_sleep());
+        one.post(|_| panic!("there was no mail"));
+    }
+
+    #[test]
+    fn batches_come_back_to_be_used_again() {
+        let (mut one, mut other) = two(2);
+        one.batch_for(1).mail.reserve(1000);
+        one.batch_for(1).mail.push(7);
+        one.post(|_| {});
+        assert_eq!(taken(&mut other), [7]);
+        one.batch_for(1).mail.push(8);
+        one.post(|_| {});
+        assert!(one.batch_for(1).mail.capacity() >= 1000);
+    }
+
+    #[test]
+    fn mail_to_a_core_that_has_ended_is_dropped() {
+        let (mut one, other) = two(1);
+        drop(other);
+        for number in 0..3 {
+            one.batch_for(1).mail.push(number);
+            one.post(|_| panic!("it does not sleep, it is gone"));
+        }
+        assert!(!one.is_spilled());
+    }
+
+    /// Both cores answer every mail while they send their own: each channel is full most of the time.
+    #[test]
+    fn two_cores_that_flood_each_other_through_channels_of_one_lose_nothing_and_end() {
+        const MAILS: u64 = 20_000;
+        let (one, other) = two(1);
+        let run = |mut mailbox: Box2, peer: usize| {
+            let (mut sent, mut seen) = (0, 0);
+            while sent < MAILS || seen < MAILS || mailbox.is_spilled() {
+                for number in taken(&mut mailbox) {
+                    assert_eq!(number, seen, "in order, none twice, none lost");
+                    seen += 1;
+                }
+                // As the driver does: new work only while the peer keeps up, mail always.
+                if !mailbox.is_spilled() && sent < MAILS {
+                    mailbox.batch_for(peer).mail.extend(sent..(sent + 10).min(MAILS));
+                    sent = (sent + 10).min(MAILS);
+                }
+                mailbox.post(|_| {});
+            }
+            seen
+        };
+        let thread = thread::spawn(move || run(one, 1));
+        assert_eq!(run(other, 0), MAILS);
+        assert_eq!(thread.join().expect("no panic"), MAILS);
+    }
+
+    /// A ball goes to and fro; whoever does not have it sleeps until woken. One lost wake-up and the game stops.
+    #[test]
+    fn no_wake_up_is_lost_in_a_closed_loop() {
+        const ROUNDS: u64 = 50_000;
+        let (one, other) = two(1);
+        let (bell_one, rung_one) = bounded::<()>(1);
+        let (bell_other, rung_other) = bounded::<()>(1);
+        let play = |mut mailbox: Box2, peer: usize, bell: Sender<()>, rung: Receiver<()>| {
+            let mut last = 0;
+            while last < ROUNDS {
+                if mailbox.try_sleep() {
+                    rung.recv_timeout(Duration::from_secs(20)).expect("woken in time");
+                    mailbox.wake_up();
+                }
+                for number in taken(&mut mailbox) {
+                    last = number + 1;
+                    mailbox.batch_for(peer).mail.push(last);
+                }
+                mailbox.post(|_| bell.try_send(()).expect("one wake-up at a time"));
+            }
+        };
+        let mut first = one;
+        first.batch_for(1).mail.push(0);
+        first.post(|_| {});
+        let thread = thread::spawn(move || play(other, 0, bell_one, rung_other));
+        play(first, 1, bell_other, rung_one);
+        thread.join().expect("no panic");
+    }
+}

@@ -1,0 +1,209 @@
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use super::*;
+
+const SIZES: RingSizes = RingSizes { submissions: 4, completions: 16, buffers: 4, buffer_bytes: 8 };
+
+fn tag(operation: Operation, index: u32) -> Tag {
+    Tag { operation, index, generation: u32::MAX - index }
+}
+
+fn ring() -> Ring {
+    Ring::new(SIZES).expect("a ring")
+}
+
+/// Enters until `count` completions are there.
+fn gather(ring: &mut Ring, count: usize) -> Vec<Completion> {
+    let mut all = Vec::new();
+    for _ in 0..100 {
+        if all.len() >= count {
+            break;
+        }
+        ring.enter(Wait::AtMost(Duration::from_millis(100))).expect("entered");
+        ring.collect(&mut all, usize::MAX);
+    }
+    assert_eq!(all.len(), count);
+    all
+}
+
+#[test]
+fn a_tag_comes_back_as_it_went() {
+    for (operation, index) in OPERATIONS.into_iter().zip([0, 1, 77, TAG_INDEX_MAX, 5, 6, 7, 8, 9]) {
+        let tag = tag(operation, index);
+        assert_eq!(Tag::unpack(tag.pack()), tag);
+    }
+}
+
+#[test]
+fn a_receive_goes_on_until_the_buffers_run_out_and_again_when_they_are_back() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    near.write_all(&[7; 40]).expect("written");
+    let mut completions = gather(&mut ring, 5);
+    let shortage = completions.pop().expect("the fifth");
+    assert_eq!(shortage.result(), Err(libc::ENOBUFS));
+    assert!(!shortage.is_going_on());
+    ring.recycle(shortage);
+    assert!(!ring.has_free_buffers());
+    for completion in completions {
+        assert_eq!(ring.bytes(&completion), [7; 8]);
+        ring.recycle(completion);
+    }
+    assert!(ring.has_free_buffers());
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    let completion = gather(&mut ring, 1).pop().expect("one");
+    assert_eq!(ring.bytes(&completion), [7; 8]);
+    assert!(completion.is_going_on());
+    ring.recycle(completion);
+}
+
+#[test]
+fn buffers_are_used_again_and_again_without_mixing_up_their_bytes() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    for round in 0..100_000u32 {
+        // The table of buffers wraps its 16-bit tail on the way.
+        ring.receive(far.as_raw_fd(), tag(Operation::ReceiveOnce, round & 1));
+        near.write_all(&round.to_le_bytes()).expect("written");
+        let completion = gather(&mut ring, 1).pop().expect("one");
+        assert_eq!(completion.tag(), tag(Operation::ReceiveOnce, round & 1));
+        assert_eq!(ring.bytes(&completion), round.to_le_bytes());
+        ring.recycle(completion);
+    }
+}
+
+#[test]
+fn more_operations_than_the_queue_holds_are_all_done_in_order() {
+    let pairs: Vec<_> = (0..64).map(|_| UnixStream::pair().expect("a pair")).collect();
+    let mut ring = ring();
+    for (far, index) in pairs.iter().map(|pair| &pair.1).zip(0..) {
+        ring.receive(far.as_raw_fd(), tag(Operation::ReceiveOnce, index));
+    }
+    for index in 0..64 {
+        ring.cancel(tag(Operation::ReceiveOnce, index), tag(Operation::Cancel, index));
+    }
+    let completions = gather(&mut ring, 128);
+    let (received, cancelled): (Vec<_>, Vec<_>) =
+        completions.into_iter().partition(|completion| completion.tag().operation == Operation::ReceiveOnce);
+    assert!(received.iter().all(|completion| completion.result() == Err(libc::ECANCELED)));
+    assert!(cancelled.iter().all(|completion| completion.result() == Ok(0)), "each found its receive");
+    received.into_iter().chain(cancelled).for_each(|completion| ring.recycle(completion));
+}
+
+#[test]
+fn a_ring_dropped_with_operations_in_flight_waits_for_the_kernel_to_let_go() {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    ring.enter(Wait::Not).expect("entered");
+    assert!(ring.quiesce());
+    assert_eq!(ring.in_flight, 0);
+    drop((near, far));
+}
+
+#[test]
+fn a_ring_wakes_itself_and_hears_of_a_ring_it_cannot_wake() {
+    let (one, other) = (ring(), UnixStream::pair().expect("a pair"));
+    let mut ring = one;
+    ring.wake(ring.descriptor(), 3);
+    assert_eq!(gather(&mut ring, 1)[0].tag().operation, Operation::MailHere);
+    ring.wake(other.0.as_raw_fd(), 3);
+    let failed = gather(&mut ring, 1).pop().expect("one");
+    assert_eq!(failed.tag().operation, Operation::WakeFailed);
+    assert_eq!(failed.tag().index, 3);
+    assert_eq!(failed.result(), Err(libc::EBADFD));
+}
+
+#[test]
+fn a_stream_that_ends_completes_with_nothing() {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    drop(near);
+    let end = gather(&mut ring, 1).pop().expect("one");
+    assert_eq!(end.result(), Ok(0));
+    assert!(ring.bytes(&end).is_empty());
+    ring.recycle(end);
+}
+
+mod sends {
+    use super::*;
+    use crate::connection::{ChunkPool, Outbox, SHARED_PAYLOAD_BYTES_MIN};
+    use crate::message::{Message, Parts, Stamp};
+    use crate::time::Time;
+
+    /// A chunk of `count` heads, each followed by a shared payload, and all its bytes.
+    fn chunk(count: u8) -> (Chunk, Vec<u8>) {
+        let (mut pool, mut outbox) = (ChunkPool::new(0), Outbox::default());
+        for number in 0..count {
+            outbox.writer(&mut pool).0.extend_from_slice(&[number; 3]);
+            let payload = vec![number; SHARED_PAYLOAD_BYTES_MIN + usize::from(number)];
+            outbox.push_payload(&Message::new(Parts {
+                topic: "t",
+                properties: &[],
+                payload: &payload,
+                qos: 0,
+                retain: false,
+                expires_at: Time::NEVER,
+                stamp: Stamp::default(),
+            }));
+        }
+        let chunk = outbox.take().expect("something waits");
+        let bytes = chunk.slices().flatten().copied().collect();
+        (chunk, bytes)
+    }
+
+    /// Sends to a peer that reads; answers what it has read.
+    fn send(ring: &mut Ring, chunk: Chunk, count: usize) -> Vec<u8> {
+        let (near, mut far) = UnixStream::pair().expect("a pair");
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0; count];
+            far.read_exact(&mut bytes).expect("all of it");
+            bytes
+        });
+        let key = ring.send(near.as_raw_fd(), tag(Operation::Send, 1), chunk);
+        loop {
+            let completion = gather(ring, 1).pop().expect("one");
+            match ring.sent(near.as_raw_fd(), key, &completion) {
+                Sent::InPart => {}
+                Sent::Wholly(chunk) => {
+                    assert_eq!(chunk.len(), count);
+                    return reader.join().expect("no panic");
+                }
+                Sent::Failed(error) => panic!("error {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn large_chunks_leave_in_parts_and_in_order() {
+        let mut ring = ring();
+        for count in [1, 31, 32, 33, 200] {
+            let (chunk, bytes) = chunk(count);
+            assert!(send(&mut ring, chunk, bytes.len()) == bytes, "{count} payloads");
+        }
+    }
+
+    #[test]
+    fn a_single_buffer_leaves_in_parts_and_in_order() {
+        let mut ring = ring();
+        let (mut pool, mut outbox) = (ChunkPool::new(0), Outbox::default());
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|number| (number / 7) as u8).collect();
+        outbox.writer(&mut pool).0.extend_from_slice(&bytes);
+        let chunk = outbox.take().expect("something waits");
+        assert!(send(&mut ring, chunk, bytes.len()) == bytes);
+    }
+
+    #[test]
+    fn a_send_to_a_peer_that_has_gone_fails() {
+        let mut ring = ring();
+        let (near, far) = UnixStream::pair().expect("a pair");
+        drop(far);
+        let key = ring.send(near.as_raw_fd(), tag(Operation::Send, 1), chunk(1).0);
+        let completion = gather(&mut ring, 1).pop().expect("one");
+        assert!(matches!(ring.sent(near.as_raw_fd(), key, &completion), Sent::Failed(libc::EPIPE)));
+    }
+}

@@ -1,0 +1,236 @@
+//! The sockets of one core: slots with generations, so that whatever comes late for a former user of a slot is known
+//! to be late.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use super::ring::{Operation, SendKey, Tag, TAG_INDEX_MAX};
+use crate::shard::{ConnectionId, ShardId};
+
+/// What one connection is at the ring. About 70 bytes, nothing on the heap while it is not paused.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) descriptor: OwnedFd,
+    /// Counts among the connections of the process; otherwise among the few that are there to be refused.
+    pub(super) is_admitted: bool,
+    /// CONNECT is through: it will not move, so receives may go on by themselves.
+    pub(super) is_established: bool,
+    /// The shard does not want its bytes now.
+    pub(super) is_paused: bool,
+    /// The shard wants it half-closed when its outbox has left.
+    pub(super) is_finishing: bool,
+    /// It is half-closed.
+    pub(super) is_half_closed: bool,
+    /// Nothing more can be sent; what had come before is still being read.
+    pub(super) is_broken: bool,
+    /// The peer has closed, but bytes that came before wait in `held`.
+    pub(super) has_ended: bool,
+    /// The receive in flight, if there is one.
+    pub(super) receiving: Option<Operation>,
+    /// The send in flight, if there is one.
+    pub(super) sending: Option<SendKey>,
+    /// Cancellations in flight.
+    pub(super) cancelling: u8,
+    /// What happens when nothing is in flight any more.
+    pub(super) leaving: Leaving,
+    /// Receive completions that wait in the driver's queue.
+    pub(super) waiting: u16,
+    /// The last turn it received in, and how many bytes in that turn.
+    pub(super) turn: u32,
+    pub(super) turn_bytes: u32,
+    /// Bytes that came while it was paused; or those that go along while it moves.
+    pub(super) held: Vec<u8>,
+}
+
+/// Whether the core's shard still knows the connection, and if not, where the socket goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// It stays.
+    No,
+    /// It is closed.
+    Close,
+    /// It moves to another core.
+    Move(ShardId),
+}
+
+impl Socket {
+    pub(super) fn new(descriptor: OwnedFd, is_admitted: bool) -> Socket {
+        Socket {
+            descriptor,
+            is_admitted,
+            is_established: false,
+            is_paused: false,
+            is_finishing: false,
+            is_half_closed: false,
+            is_broken: false,
+            has_ended: false,
+            receiving: None,
+            sending: None,
+            cancelling: 0,
+            leaving: Leaving::No,
+            waiting: 0,
+            turn: 0,
+            turn_bytes: 0,
+            held: Vec::new(),
+        }
+    }
+
+    pub(super) fn number(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+
+    /// Whether the kernel still has something to say about it. Until it has not, the descriptor must stay open.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.receiving.is_some() || self.sending.is_some() || self.cancelling > 0
+    }
+
+    /// Whether the shard still knows it.
+    pub(super) fn is_staying(&self) -> bool {
+        self.leaving == Leaving::No
+    }
+
+    /// Whether a receive should be in flight but is not.
+    pub(super) fn wants_receive(&self) -> bool {
+        self.receiving.is_none()
+            && self.is_staying()
+            && !self.is_paused
+            && !self.has_ended
+            && self.held.is_empty()
+            && self.waiting == 0
+    }
+
+    /// Adds to the bytes of this turn and answers whether that is more than one connection may have.
+    pub(super) fn is_over_turn(&mut self, turn: u32, count: usize, bytes_max: u32) -> bool {
+        if self.turn != turn {
+            self.turn = turn;
+            self.turn_bytes = 0;
+        }
+        if self.turn_bytes >= bytes_max {
+            return true;
+        }
+        self.turn_bytes = self.turn_bytes.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        false
+    }
+}
+
+/// The slots.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    socket: Option<Socket>,
+}
+
+impl Sockets {
+    /// Takes a slot; nothing when as many are taken as a tag can tell apart.
+    pub(super) fn insert(&mut self, socket: Socket) -> Option<ConnectionId> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = u32::try_from(self.slots.len()).ok().filter(|&index| index <= TAG_INDEX_MAX)?;
+                self.slots.push(Slot::default());
+                index
+            }
+        };
+        let slot = &mut self.slots[index as usize];
+        slot.socket = Some(socket);
+        Some(ConnectionId { index, generation: slot.generation })
+    }
+
+    /// Frees a slot for its next user.
+    pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Socket> {
+        let slot = self.slots.get_mut(connection.index as usize)?;
+        if slot.generation != connection.generation {
+            return None;
+        }
+        let socket = slot.socket.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(connection.index);
+        Some(socket)
+    }
+
+    /// The socket of a connection, unless that is a former user of the slot.
+    pub(super) fn socket(&mut self, connection: ConnectionId) -> Option<&mut Socket> {
+        let slot = self.slots.get_mut(connection.index as usize)?;
+        if slot.generation != connection.generation {
+            return None;
+        }
+        slot.socket.as_mut()
+    }
+
+    /// Whether no send is in flight.
+    pub(super) fn are_flushed(&self) -> bool {
+        self.slots.iter().all(|slot| slot.socket.as_ref().is_none_or(|socket| socket.sending.is_none()))
+    }
+}
+
+/// The tag of an operation for a connection.
+pub(super) fn tag(operation: Operation, connection: ConnectionId) -> Tag {
+    Tag { operation, index: connection.index, generation: connection.generation }
+}
+
+/// The connection a tag is for.
+pub(super) fn connection(tag: Tag) -> ConnectionId {
+    ConnectionId { index: tag.index, generation: tag.generation }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn socket() -> Socket {
+        let (one, _) = UnixStream::pair().expect("a pair");
+        Socket::new(one.into(), true)
+    }
+
+    #[test]
+    fn a_used_slot_comes_back_with_another_generation_and_knows_its_former_user_no_more() {
+        let mut sockets = Sockets::default();
+        let first = sockets.insert(socket()).expect("room");
+        assert!(sockets.socket(first).is_some());
+        assert!(sockets.remove(first).is_some());
+        let second = sockets.insert(socket()).expect("room");
+        assert_eq!(second.index, first.index);
+        assert_ne!(second.generation, first.generation);
+        assert!(sockets.socket(first).is_none());
+        assert!(sockets.remove(first).is_none(), "the late one must not close its successor");
+        assert!(sockets.socket(second).is_some());
+    }
+
+    #[test]
+    fn an_index_that_never_was_is_nobody() {
+        let mut sockets = Sockets::default();
+        let nobody = ConnectionId { index: 7, generation: 0 };
+        assert!(sockets.socket(nobody).is_none());
+        assert!(sockets.remove(nobody).is_none());
+    }
+
+    #[test]
+    fn one_connection_may_have_so_many_bytes_a_turn_and_again_the_next() {
+        let mut socket = socket();
+        assert!(!socket.is_over_turn(1, 90, 100));
+        assert!(!socket.is_over_turn(1, 90, 100), "the bound is looked at before, bytes are not cut");
+        assert!(socket.is_over_turn(1, 1, 100));
+        assert!(!socket.is_over_turn(2, 1, 100));
+    }
+
+    #[test]
+    fn a_receive_is_wanted_only_by_a_socket_that_can_take_bytes() {
+        let mut socket = socket();
+        assert!(socket.wants_receive());
+        socket.is_paused = true;
+        assert!(!socket.wants_receive());
+        socket.is_paused = false;
+        socket.held.push(1);
+        assert!(!socket.wants_receive(), "older bytes first");
+        socket.held.clear();
+        socket.leaving = Leaving::Move(ShardId(1));
+        assert!(!socket.wants_receive());
+    }
+}

@@ -1,0 +1,137 @@
+//! The calls of the C library that the standard library has no words for, made safe.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem;
+use std::ptr;
+
+/// What the system bounds for a process.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Resource {
+    /// Descriptors.
+    OpenFiles,
+    /// Bytes that are never paged out.
+    LockedMemory,
+}
+
+/// A bound of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit {
+    /// What holds.
+    pub(super) soft: u64,
+    /// What everybody may raise it to.
+    pub(super) hard: u64,
+}
+
+impl Resource {
+    fn number(self) -> libc::__rlimit_resource_t {
+        match self {
+            Resource::OpenFiles => libc::RLIMIT_NOFILE,
+            Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
+        }
+    }
+}
+
+/// What a resource is limited to.
+pub(super) fn limit(resource: Resource) -> io::Result<Limit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: fills in a valid structure.
+    if unsafe { libc::getrlimit(resource.number(), &mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Limit { soft: limit.rlim_cur, hard: limit.rlim_max })
+}
+
+/// Raises a soft limit to the hard one; answers what it is then.
+pub(super) fn raise(resource: Resource) -> io::Result<u64> {
+    let Limit { soft, hard } = limit(resource)?;
+    if soft >= hard {
+        return Ok(soft);
+    }
+    let raised = libc::rlimit { rlim_cur: hard, rlim_max: hard };
+    // SAFETY: reads a valid structure.
+    if unsafe { libc::setrlimit(resource.number(), &raised) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(hard)
+}
+
+/// The CPUs this thread may run on, in order.
+pub(super) fn allowed_cpus() -> io::Result<Vec<usize>> {
+    // SAFETY: a set of bits, for which all zeroes is a valid value.
+    let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
+    // SAFETY: the pointer and the size are those of `set`.
+    if unsafe { libc::sched_getaffinity(0, mem::size_of_val(&set), &mut set) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let bits = 8 * mem::size_of_val(&set);
+    // SAFETY: reads a bit within the set.
+    Ok((0..bits).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect())
+}
+
+/// Ignores a signal in the whole process.
+pub(super) fn ignore(signal: i32) {
+    // SAFETY: sets a disposition that runs no code.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Signals that are waited for instead of handled.
+#[derive(Clone, Copy)]
+pub(super) struct Signals {
+    set: libc::sigset_t,
+}
+
+impl Signals {
+    /// Blocks signals for this thread and all it starts from now on.
+    pub(super) fn block(signals: &[i32]) -> io::Result<Signals> {
+        // SAFETY: a set of bits, for which all zeroes is a valid value; the calls fill and read it.
+        unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&mut set);
+            for &signal in signals {
+                libc::sigaddset(&mut set, signal);
+            }
+            match libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) {
+                0 => Ok(Signals { set }),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        }
+    }
+
+    /// Waits for the next of them; nothing if the system refuses.
+    pub(super) fn wait(&self) -> Option<i32> {
+        let mut signal = 0;
+        // SAFETY: reads a valid set, fills in an integer.
+        (unsafe { libc::sigwait(&self.set, &mut signal) } == 0).then_some(signal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_raised_limit_is_the_hard_one() {
+        let raised = raise(Resource::OpenFiles).expect("allowed to everybody");
+        let limit = limit(Resource::OpenFiles).expect("readable");
+        assert_eq!((raised, limit.soft), (limit.hard, limit.hard));
+    }
+
+    #[test]
+    fn some_cpu_is_allowed() {
+        assert!(!allowed_cpus().expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_blocked_signal_is_waited_for_instead_of_killing() {
+        let thread = thread::spawn(|| {
+            let signals = Signals::block(&[libc::SIGWINCH]).expect("blocked");
+            // SAFETY: sends a signal to this very thread, which has blocked it.
+            assert_eq!(unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGWINCH) }, 0);
+            signals.wait()
+        });
+        assert_eq!(thread.join().expect("no panic"), Some(libc::SIGWINCH));
+    }
+}

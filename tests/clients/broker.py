@@ -1,0 +1,79 @@
+"""Starts the broker under test on a free loopback port and ends it by its own process id."""
+
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HOST = "127.0.0.1"
+START_S = 15
+STOP_S = 20
+
+
+class BrokerError(Exception):
+    """The broker did not start, died, or did not end as it should."""
+
+
+class Broker:
+    """One run of a broker; `command` may hold {port} and {shards}."""
+
+    def __init__(self, command, shards):
+        self.port = free_port()
+        self.stderr = tempfile.TemporaryFile()
+        words = [word.format(port=self.port, shards=shards) for word in shlex.split(command)]
+        print("$ " + shlex.join(words), flush=True)
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr
+        )
+        try:
+            self.wait_until_it_listens()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def wait_until_it_listens(self):
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((HOST, self.port), timeout=1).close()
+                return
+            except OSError:
+                pass
+            try:
+                # Waiting for its end is how to pause: an early end is noticed at once.
+                code = self.process.wait(timeout=0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            raise BrokerError(f"the broker ended at once, exit code {code}\n{self.log()}")
+        raise BrokerError(f"nothing listens on port {self.port} after {START_S} s\n{self.log()}")
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def log(self):
+        """What the broker wrote so far, the end of it if it is long."""
+        self.stderr.seek(0)
+        text = self.stderr.read().decode(errors="replace")
+        return "--- the broker's own words:\n" + text[-8_000:]
+
+    def stop(self):
+        """SIGTERM, and the exit code has to be 0."""
+        if self.is_alive():
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise BrokerError(f"the broker did not end within {STOP_S} s of SIGTERM") from None
+        if code != 0:
+            raise BrokerError(f"the broker's exit code is {code}, not 0")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
