@@ -83,7 +83,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
         let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
-        if slot.connection.outbox.waiting_bytes() >= PUMP_BYTES {
+        if slot.connection.outbox.waiting_bytes() >= PUMP_BYTES.min(state.options.limits.outbox_bytes_max) {
             return;
         }
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
