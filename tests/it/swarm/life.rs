@@ -5,13 +5,13 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::thread;
 use std::time::Duration;
 
+use corecast::config::QueueFull;
 use corecast::limits::Limits;
 use corecast::metrics::Metrics;
 use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Disconnect, Forwarded, Packet, Properties, ProtocolVersion, QoS,
     ReasonCode, RetainHandling, SubscriptionOptions, TopicName, Will,
 };
-use corecast::session::QueueFull;
 
 use super::person::{message_number, Asked, Believed, Link, Outgoing, Person, Stage};
 use crate::client::Client;
@@ -245,9 +245,12 @@ impl Swarm {
     fn leave(&mut self, index: usize) {
         let version = self.people[index].version;
         let mut out = Vec::new();
-        let session = &mut self.people[index].session;
+        let person = &mut self.people[index];
+        let session = &mut person.session;
+        // With a keep alive the server may have closed before it reads this.
+        let is_read = person.link.as_ref().is_some_and(|link| !link.keep_alive) && self.rng.chance(4);
         let mut expiry_s = None;
-        if let (ProtocolVersion::V5, Believed::Kept { since, .. }, true) = (version, *session, self.rng.chance(4)) {
+        if let (ProtocolVersion::V5, Believed::Kept { since, .. }, true) = (version, *session, is_read) {
             expiry_s = Some(if self.rng.chance(2) { 0 } else { 2 });
             *session = if expiry_s == Some(0) { Believed::None } else { Believed::Kept { expiry_s: 2, since } };
         }
