@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use corecast::config::QueueFull;
-use corecast::limits::Limits;
 use corecast::metrics::Metrics;
 use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Disconnect, Forwarded, Packet, Properties, ProtocolVersion, QoS,
     ReasonCode, RetainHandling, SubscriptionOptions, TopicName, Will,
 };
 
+use super::bounds::some_limits;
 use super::person::{message_number, Asked, Believed, Link, Outgoing, Person, Stage};
 use crate::client::Client;
 use crate::model::{share_identifier, share_qos, Message, MessageNumber, Model, Wish};
@@ -44,7 +44,7 @@ impl Swarm {
     pub(crate) fn new(shards: u8, seed: u64, tells: bool) -> Swarm {
         let mut rng = Rng::new(seed ^ 0x5eed_0000);
         let mut options = Options::new(shards, seed);
-        options.limits = limits(&mut rng);
+        options.limits = some_limits(&mut rng);
         if rng.chance(3) {
             options.mail_max = 1 + rng.below(4);
         }
@@ -461,24 +461,6 @@ impl Swarm {
             assert!(shard.is_empty(), "something is left on shard {number} when all clients have gone");
         }
     }
-}
-
-fn limits(rng: &mut Rng) -> Limits {
-    let mut limits = Limits { connect_timeout: Duration::from_secs(100_000), ..Limits::default() };
-    if rng.chance(2) {
-        limits.receive_maximum = 1 + rng.below(5) as u16;
-        limits.inflight_messages_max = 1 + rng.below(5) as u16;
-    }
-    if rng.chance(4) {
-        limits.outbox_bytes_max = 50 + rng.below(400);
-    }
-    if rng.chance(8) {
-        limits.queue_messages_max = 1 + rng.below(10);
-    }
-    if rng.chance(8) {
-        limits.queue_bytes_max = 20 + rng.below(200);
-    }
-    limits
 }
 
 /// Messages the shards say they have dropped, for whatever reason.
