@@ -5,13 +5,14 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::thread;
 use std::time::Duration;
 
-use corecast::limits::Limits;
+use corecast::config::QueueFull;
 use corecast::metrics::Metrics;
 use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Disconnect, Forwarded, Packet, Properties, ProtocolVersion, QoS,
     ReasonCode, RetainHandling, SubscriptionOptions, TopicName, Will,
 };
 
+use super::bounds::some_limits;
 use super::person::{message_number, Asked, Believed, Link, Outgoing, Person, Stage};
 use crate::client::Client;
 use crate::model::{share_identifier, share_qos, Message, MessageNumber, Model, Wish};
@@ -43,10 +44,15 @@ impl Swarm {
     pub(crate) fn new(shards: u8, seed: u64, tells: bool) -> Swarm {
         let mut rng = Rng::new(seed ^ 0x5eed_0000);
         let mut options = Options::new(shards, seed);
-        options.limits = limits(&mut rng);
+        options.limits = some_limits(&mut rng);
         if rng.chance(3) {
             options.mail_max = 1 + rng.below(4);
         }
+        if rng.chance(3) {
+            options.queue_full = QueueFull::DropOldest;
+        }
+        // A message of 9,000 bytes and answers to some dozen packets.
+        options.outbox_slack = 12_000;
         let server_receive_maximum = usize::from(options.limits.receive_maximum);
         let count = 3 + rng.below(5);
         let people = (0..count).map(|index| {
@@ -177,12 +183,15 @@ impl Swarm {
         }
         let will = self.rng.chance(3).then(|| self.some_will(index));
         link.will = will.as_ref().map(|(number, ..)| *number);
+        if version == ProtocolVersion::V5 && self.rng.chance(3) {
+            link.will_delay_s = 1 + self.rng.below(3) as u32;
+        }
         connect.will = will.as_ref().map(|(_, topic, qos, payload)| Will {
             topic: TopicName::parse(topic).expect("valid"),
             payload: payload.as_bytes(),
             qos: *qos,
             retain: false,
-            delay_interval_s: 0,
+            delay_interval_s: link.will_delay_s,
             message_expiry_interval_s: None,
             forwarded: Forwarded::EMPTY,
         });
@@ -224,7 +233,9 @@ impl Swarm {
     fn part(&mut self, index: usize) -> Option<Link> {
         let person = &mut self.people[index];
         let link = person.link.take()?;
-        if let Some(will) = link.will.filter(|_| link.stage == Stage::Online && !link.keep_alive) {
+        if let Some(will) =
+            link.will.filter(|_| link.stage == Stage::Online && !link.keep_alive && link.will_delay_s == 0)
+        {
             self.model.will_is_due(will);
         }
         person.lost(&link, &mut self.model, self.world.now);
@@ -234,10 +245,19 @@ impl Swarm {
     fn leave(&mut self, index: usize) {
         let version = self.people[index].version;
         let mut out = Vec::new();
-        let disconnect =
-            Disconnect { reason: ReasonCode::Success, session_expiry_interval_s: None, properties: Properties::EMPTY };
+        let person = &mut self.people[index];
+        let session = &mut person.session;
+        // With a keep alive the server may have closed before it reads this.
+        let is_read = person.link.as_ref().is_some_and(|link| !link.keep_alive) && self.rng.chance(4);
+        let mut expiry_s = None;
+        if let (ProtocolVersion::V5, Believed::Kept { since, .. }, true) = (version, *session, is_read) {
+            expiry_s = Some(if self.rng.chance(2) { 0 } else { 2 });
+            *session = if expiry_s == Some(0) { Believed::None } else { Believed::Kept { expiry_s: 2, since } };
+        }
+        let properties = Properties::EMPTY;
+        let disconnect = Disconnect { reason: ReasonCode::Success, session_expiry_interval_s: expiry_s, properties };
         Packet::Disconnect(disconnect).encode(version, &mut out);
-        self.send(index, &out, "DISCONNECT");
+        self.send(index, &out, &format!("DISCONNECT {expiry_s:?}"));
         self.model.offline(index);
         self.people[index].link.as_mut().expect("online").stage = Stage::Leaving;
         if self.people[index].session.may_end() {
@@ -328,7 +348,8 @@ impl Swarm {
         let message_expiry_s = may_expire.then_some(1 + self.rng.below(3) as u32);
         let outgoing = Outgoing { id, number, payload, message_expiry_s, is_released: false };
         let mut out = Vec::new();
-        outgoing.encode(person.version, &self.model, false, &mut out);
+        let alias = (is_v5 && self.rng.chance(4)).then(|| person.alias_for(topic)).flatten();
+        outgoing.encode(person.version, &self.model, false, alias, &mut out);
         if qos != QoS::AtMostOnce {
             person.outgoing.push_back(outgoing);
         }
@@ -440,24 +461,6 @@ impl Swarm {
             assert!(shard.is_empty(), "something is left on shard {number} when all clients have gone");
         }
     }
-}
-
-fn limits(rng: &mut Rng) -> Limits {
-    let mut limits = Limits { connect_timeout: Duration::from_secs(100_000), ..Limits::default() };
-    if rng.chance(2) {
-        limits.receive_maximum = 1 + rng.below(5) as u16;
-        limits.inflight_messages_max = 1 + rng.below(5) as u16;
-    }
-    if rng.chance(4) {
-        limits.outbox_bytes_max = 50 + rng.below(400);
-    }
-    if rng.chance(8) {
-        limits.queue_messages_max = 1 + rng.below(10);
-    }
-    if rng.chance(8) {
-        limits.queue_bytes_max = 20 + rng.below(200);
-    }
-    limits
 }
 
 /// Messages the shards say they have dropped, for whatever reason.

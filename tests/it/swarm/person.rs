@@ -1,6 +1,8 @@
 //! One client of the swarm: what a careful real client keeps and does, over many connections.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU16;
+use std::time::Duration;
 
 use corecast::mqtt::{
     encode_acknowledgement, Forwarded, Packet, PacketId, PacketType, ProtocolVersion, Publish, PublishHead, QoS,
@@ -28,6 +30,8 @@ pub(crate) struct Person {
     pub(crate) next_id: u16,
     /// QoS 2 publications received and not released.
     inbound: BTreeSet<PacketId>,
+    /// A will that is withheld until then at least.
+    delayed_will: Option<(MessageNumber, Time)>,
 }
 
 /// What a client may believe of its session at the server.
@@ -60,6 +64,13 @@ pub(crate) struct Outgoing {
     pub(crate) is_released: bool,
 }
 
+/// A topic alias towards the server.
+#[derive(Clone, Copy)]
+pub(crate) struct Alias {
+    number: NonZeroU16,
+    is_known: bool,
+}
+
 /// SUBSCRIBE or UNSUBSCRIBE without its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -88,6 +99,7 @@ pub(crate) struct Link {
     pub(crate) opened: Time,
     pub(crate) last_sent: Time,
     pub(crate) will: Option<MessageNumber>,
+    pub(crate) will_delay_s: u32,
     pub(crate) asked: Option<Asked>,
     pub(crate) is_stalled: bool,
     has_goodbye: bool,
@@ -96,6 +108,8 @@ pub(crate) struct Link {
     unacknowledged: BTreeSet<PacketId>,
     aliases: BTreeMap<u16, String>,
     pub(crate) alias_maximum: u16,
+    /// Topics in the order of the aliases they have towards the server.
+    aliased: Vec<&'static str>,
 }
 
 impl Person {
@@ -110,6 +124,7 @@ impl Person {
             outgoing: VecDeque::new(),
             next_id: 1,
             inbound: BTreeSet::new(),
+            delayed_will: None,
         }
     }
 
@@ -148,8 +163,11 @@ impl Person {
             self.must_start_clean = self.session == Believed::None;
             self.undecided = Some(link.client.socket);
         } else if let Believed::Kept { since, .. } = &mut self.session {
-            // With a keep alive the server may have given up before it read what was sent last.
-            *since = if link.keep_alive { link.opened } else { link.last_sent };
+            *since = link.surely_open();
+        }
+        if link.stage == Stage::Online && link.will_delay_s > 0 {
+            let until = link.surely_open() + Duration::from_secs(u64::from(link.will_delay_s));
+            self.delayed_will = link.will.map(|will| (will, until));
         }
         if self.session.may_end() {
             // It may do so before its client knows.
@@ -246,6 +264,10 @@ impl Person {
                 self.forget_session(model);
             }
         }
+        if let Some((will, _)) = self.delayed_will.take().filter(|(_, until)| present && now < *until) {
+            // [MQTT5-3.1.3-9]
+            model.messages[will].forbidden = true;
+        }
         link.stage = Stage::Online;
         self.must_start_clean = false;
         self.session = match link.expiry_s {
@@ -257,7 +279,7 @@ impl Person {
             if outgoing.is_released {
                 encode_acknowledgement(self.version, PacketType::Pubrel, outgoing.id, ReasonCode::Success, out);
             } else {
-                outgoing.encode(self.version, model, true, out);
+                outgoing.encode(self.version, model, true, None, out);
                 let message = &mut model.messages[outgoing.number];
                 message.attempts += 1;
             }
@@ -313,6 +335,18 @@ impl Person {
         model.received(self.index, delivery);
     }
 
+    /// The alias of a topic towards the server, as far as there are enough.
+    pub(crate) fn alias_for(&mut self, topic: &'static str) -> Option<Alias> {
+        let aliased = &mut self.link.as_mut()?.aliased;
+        let known = aliased.iter().position(|known| *known == topic);
+        let at = known.unwrap_or_else(|| {
+            aliased.push(topic);
+            aliased.len() - 1
+        });
+        let number = NonZeroU16::new(u16::try_from(at + 1).ok()?)?;
+        Some(Alias { number, is_known: known.is_some() })
+    }
+
     /// Sends the oldest acknowledgement. Answers whether there was one.
     pub(crate) fn acknowledge(&mut self, world: &mut World) -> bool {
         let version = self.version;
@@ -330,6 +364,16 @@ impl Person {
 }
 
 impl Link {
+    /// The server has not given it up before. With a keep alive it may have done so without having read what was sent
+    /// last.
+    fn surely_open(&self) -> Time {
+        if self.keep_alive {
+            self.opened
+        } else {
+            self.last_sent
+        }
+    }
+
     pub(crate) fn new(client: Client, now: Time) -> Link {
         Link {
             client,
@@ -341,6 +385,7 @@ impl Link {
             opened: now,
             last_sent: now,
             will: None,
+            will_delay_s: 0,
             asked: None,
             is_stalled: false,
             has_goodbye: false,
@@ -348,22 +393,30 @@ impl Link {
             unacknowledged: BTreeSet::new(),
             aliases: BTreeMap::new(),
             alias_maximum: 0,
+            aliased: Vec::new(),
         }
     }
 }
 
 impl Outgoing {
     /// Appends the PUBLISH.
-    pub(crate) fn encode(&self, version: ProtocolVersion, model: &Model, dup: bool, out: &mut Vec<u8>) {
+    pub(crate) fn encode(
+        &self,
+        version: ProtocolVersion,
+        model: &Model,
+        dup: bool,
+        alias: Option<Alias>,
+        out: &mut Vec<u8>,
+    ) {
         let message = &model.messages[self.number];
         let qos = message.qos;
         let head = PublishHead {
             dup,
             qos,
             retain: message.retain,
-            topic: message.topic,
+            topic: if alias.is_some_and(|alias| alias.is_known) { "" } else { message.topic },
             packet_id: (qos != QoS::AtMostOnce).then_some(self.id),
-            topic_alias: None,
+            topic_alias: alias.map(|alias| alias.number),
             message_expiry_interval_s: self.message_expiry_s,
             subscription_identifiers: &[],
             forwarded: Forwarded::EMPTY,
