@@ -155,7 +155,7 @@ mod tests {
         assert_eq!((table.remove(keys[7]), table.get(keys[7]), table.len()), (None, None, 299));
         assert_eq!(table.insert(1000), keys[7]);
         assert_eq!((table.get(keys[7]), table.get(keys[8])), (Some(&1000), Some(&8)));
-        keys.into_iter().for_each(|key| drop(table.remove(key)));
+        assert_eq!(keys.into_iter().filter_map(|key| table.remove(key)).count(), 300);
         assert!(table.is_empty());
     }
 }

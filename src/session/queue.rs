@@ -67,11 +67,6 @@ impl Queue {
                 None => return dropped(overflow, delivery),
             }
         }
-        self.push_unbounded(delivery);
-    }
-
-    /// Puts a message at the end, whatever is there. For messages that are bounded by what they come from.
-    pub fn push_unbounded(&mut self, delivery: Delivery) {
         self.bytes += delivery.message.size();
         self.waiting.push_back(delivery);
     }
