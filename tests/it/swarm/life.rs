@@ -51,8 +51,8 @@ impl Swarm {
         if rng.chance(3) {
             options.queue_full = QueueFull::DropOldest;
         }
-        // A message of 9,000 bytes and answers to some dozen packets.
-        options.outbox_slack = 12_000;
+        // One message of 9,000 bytes, answers to some dozen packets, and a slice of all retained messages there may be.
+        options.outbox_slack = 12_000 + TOPICS.len() * 9_100;
         let server_receive_maximum = usize::from(options.limits.receive_maximum);
         let count = 3 + rng.below(5);
         let people = (0..count).map(|index| {
@@ -148,7 +148,7 @@ impl Swarm {
             // The server has closed because of DISCONNECT: it has read it.
             self.model.messages[will].forbidden = true;
         }
-        person.lost(&link, &mut self.model, self.world.now);
+        person.lost(&link, &mut self.model);
         link.client.close(&mut self.world);
         true
     }
@@ -238,7 +238,7 @@ impl Swarm {
         {
             self.model.will_is_due(will);
         }
-        person.lost(&link, &mut self.model, self.world.now);
+        person.lost(&link, &mut self.model);
         Some(link)
     }
 

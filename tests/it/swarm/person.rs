@@ -148,15 +148,13 @@ impl Person {
     }
 
     /// The connection is gone: what may now be believed of the session?
-    pub(crate) fn lost(&mut self, link: &Link, model: &mut Model, now: Time) {
+    pub(crate) fn lost(&mut self, link: &Link, model: &mut Model) {
         model.offline(self.index);
         if link.stage == Stage::Connecting {
-            // Nobody knows whether CONNECT was read. If the old session was surely alive, it still is.
+            // Nobody knows whether and when CONNECT was read: a session that may have ended until then is in doubt.
             self.session = match self.session {
-                Believed::Kept { expiry_s, since }
-                    if !link.clean && link.expiry_s > 0 && now.since(since).as_secs() < u64::from(expiry_s) =>
-                {
-                    Believed::Kept { expiry_s: expiry_s.min(link.expiry_s), since }
+                Believed::Kept { expiry_s, since } if !link.clean && link.expiry_s > 0 && expiry_s == u32::MAX => {
+                    Believed::Kept { expiry_s: link.expiry_s, since }
                 }
                 Believed::Kept { .. } | Believed::None => Believed::None,
             };
