@@ -26,6 +26,8 @@ use crate::wire::caller::Caller;
 const THREADS: usize = 4;
 /// How long a thread waits for its clients to have something to do.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Bytes a client reads in one turn: so few that it can break off anywhere within what is on its way.
+const TURN_BYTES: usize = 256;
 /// How long there may be no progress at all.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
@@ -34,9 +36,9 @@ fn clients_that_keep_losing_their_connections_lose_nothing_and_get_nothing_twice
     let plan = match env::var("CORECAST_CHURN") {
         Ok(clients) => {
             let clients = clients.parse().expect("CORECAST_CHURN is a number of publishers and of subscribers");
-            Plan { clients, messages: 200, restlessness: 60, shards: 4, seed: 1 }
+            Plan { clients, messages: 500, restlessness: 8, shards: 4, seed: 1 }
         }
-        Err(_) => Plan { clients: 100, messages: 60, restlessness: 40, shards: 4, seed: 1 },
+        Err(_) => Plan { clients: 100, messages: 400, restlessness: 8, shards: 4, seed: 1 },
     };
     churn(plan);
 }
@@ -88,7 +90,7 @@ fn crowds(arena: &Arena) -> Vec<Vec<Client>> {
 
 /// Gives clients their turns until all have finished.
 fn accompany(mut clients: Vec<Client>, arena: &Arena, leash: &Receiver<()>) -> Result<(), String> {
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; TURN_BYTES];
     loop {
         let now = Instant::now();
         let mut has_moved = false;

@@ -85,6 +85,7 @@ impl Client {
             }
             self.connect(arena)?;
         }
+        // Without one, it tries again in its next turn.
         let Some(mut link) = self.link.take() else { return Ok(false) };
         link.flush()?;
         let has_come = link.fill(buffer)?;
@@ -113,7 +114,7 @@ impl Client {
     }
 
     fn connect(&mut self, arena: &Arena) -> Result<(), String> {
-        let mut link = Link::open(arena.address)?;
+        let Some(mut link) = Link::open(arena.address)? else { return Ok(()) };
         let words = match self.version {
             ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1 => format!("connect id={}", self.id),
             // Few enough for messages to wait in the broker too.

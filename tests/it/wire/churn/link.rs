@@ -16,11 +16,16 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn open(address: SocketAddr) -> Result<Link, String> {
-        let stream = TcpStream::connect(address).map_err(|error| format!("cannot connect: {error}"))?;
+    /// Nothing if too many connections have been here lately: all ports of the client's side are waiting to be used anew.
+    pub(super) fn open(address: SocketAddr) -> Result<Option<Link>, String> {
+        let stream = match TcpStream::connect(address) {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return Ok(None),
+            Err(error) => return Err(format!("cannot connect: {error}")),
+        };
         let prepared = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
         prepared.map_err(|error| format!("cannot prepare a socket: {error}"))?;
-        Ok(Link { stream, input: Vec::new(), output: Vec::new() })
+        Ok(Some(Link { stream, input: Vec::new(), output: Vec::new() }))
     }
 
     /// Sends what the kernel takes.
