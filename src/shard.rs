@@ -104,6 +104,14 @@ impl Shard {
         self.state.slot_mut(connection)?.connection.outbox.take()
     }
 
+    /// Whether a connection still has something to get: bytes that wait, or an answer that waits for other shards.
+    pub fn owes(&self, connection: ConnectionId) -> bool {
+        self.state.slot(connection).is_some_and(|slot| {
+            let is_waiting = slot.connection.outbox.waiting_bytes() > 0;
+            is_waiting || self.state.pending_subacks.iter().any(|pending| pending.connection == connection)
+        })
+    }
+
     /// The peers that mail waits for, a bit each.
     pub fn mail_waiting(&self) -> u64 {
         self.state.mail_waiting

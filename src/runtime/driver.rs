@@ -129,6 +129,7 @@ impl Driver {
         }
         self.completions = completions;
         self.tick();
+        self.state.close_ended();
         self.post_mail();
         flush(&mut self.state);
         feed_starved(&mut self.state);
@@ -161,7 +162,8 @@ impl Driver {
             Phase::Draining { deadline, .. } => Some(deadline.min(state.now + DRAIN_RETRY)),
             Phase::Running | Phase::Ended(_) => None,
         };
-        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain];
+        let ended = state.ended.front().map(|(deadline, _)| *deadline);
+        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain, ended];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) if deadline <= state.now => Wait::Not,
             Some(deadline) => Wait::AtMost(deadline - state.now),

@@ -23,7 +23,7 @@ pub(super) struct Socket {
     pub(super) is_half_closed: bool,
     /// Nothing more can be sent; what had come before is still being read.
     pub(super) is_broken: bool,
-    /// The peer has closed, but bytes that came before wait in `held`.
+    /// The peer sends nothing more, but bytes that came before wait in `held`, or answers have not left.
     pub(super) has_ended: bool,
     /// The receive in flight, if there is one.
     pub(super) receiving: Option<Operation>,
@@ -97,6 +97,11 @@ impl Socket {
             && !self.has_ended
             && self.held.is_empty()
             && self.waiting == 0
+    }
+
+    /// Whether all its peer will ever send has been read and delivered.
+    pub(super) fn is_read_out(&self) -> bool {
+        self.has_ended && !self.is_paused && self.held.is_empty()
     }
 
     /// Adds to the bytes of this turn and answers whether that is more than one connection may have.

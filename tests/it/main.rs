@@ -34,4 +34,5 @@ mod v5_shared;
 mod v5_subscribe;
 mod v5_topics;
 mod v5_will;
+mod wire;
 mod world;

@@ -62,6 +62,10 @@ pub(super) fn on_sent(state: &mut State, completion: Completion) {
         Sent::Wholly(chunk) => {
             state.tell(Event::Flushed { connection, chunk });
             state.dirty.push(connection);
+            let is_read_out = state.sockets.socket(connection).is_some_and(|socket| socket.is_read_out());
+            if is_read_out && !state.shard.owes(connection) {
+                state.closed(connection);
+            }
         }
         Sent::Failed(error) => {
             debug!(connection = connection.index, error, "cannot send");

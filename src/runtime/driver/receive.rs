@@ -73,8 +73,8 @@ fn release_held(state: &mut State, connection: ConnectionId) {
         state.apply_effects();
     }
     let Some(socket) = state.sockets.socket(connection) else { return };
-    if socket.has_ended && !socket.is_paused && socket.is_staying() {
-        state.closed(connection);
+    if socket.is_read_out() && socket.is_staying() {
+        state.end(connection);
     } else {
         state.arm(connection);
     }
@@ -86,7 +86,7 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
             state.counters.received_bytes_total += count as u64;
             deliver_bytes(state, connection, completion);
         }
-        Ok(_) => on_end(state, connection, completion),
+        Ok(_) => on_end(state, connection, completion, State::end),
         // Cancelled by us, or interrupted.
         Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => state.ring.recycle(completion),
         Err(libc::ENOBUFS) => {
@@ -95,7 +95,7 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
             state.ring.recycle(completion);
             return state.settle(connection);
         }
-        Err(_) => on_end(state, connection, completion),
+        Err(_) => on_end(state, connection, completion, State::closed),
     }
     state.settle(connection);
     state.arm(connection);
@@ -116,12 +116,12 @@ fn deliver_bytes(state: &mut State, connection: ConnectionId, completion: Comple
     state.apply_effects();
 }
 
-fn on_end(state: &mut State, connection: ConnectionId, completion: Completion) {
+fn on_end(state: &mut State, connection: ConnectionId, completion: Completion, end: fn(&mut State, ConnectionId)) {
     state.ring.recycle(completion);
     let Some(socket) = state.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
     if socket.is_paused || !socket.held.is_empty() {
         socket.has_ended = true;
     } else {
-        state.closed(connection);
+        end(state, connection);
     }
 }

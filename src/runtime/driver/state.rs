@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) resumed: Vec<ConnectionId>,
     /// Receive completions of an earlier turn, oldest first.
     pub(super) waiting: VecDeque<Completion>,
+    /// Connections whose peer sends nothing more but is still owed something, and when to stop caring.
+    pub(super) ended: VecDeque<(Time, ConnectionId)>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
     effects: Vec<Effect>,
@@ -72,6 +74,7 @@ impl State {
             starved: Vec::new(),
             resumed: Vec::new(),
             waiting: VecDeque::new(),
+            ended: VecDeque::new(),
             departures: Vec::new(),
             effects: Vec::new(),
         }
@@ -142,6 +145,27 @@ impl State {
         let operation = if is_bound_here { Operation::ReceiveMany } else { Operation::ReceiveOnce };
         socket.receiving = Some(operation);
         self.ring.receive(socket.number(), tag(operation, connection));
+    }
+
+    /// The peer sends nothing more. It may still be reading, so it gets the answers to what it has sent, if it takes
+    /// them in time; then it is gone.
+    pub(super) fn end(&mut self, connection: ConnectionId) {
+        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
+        if socket.is_broken || !self.shard.owes(connection) {
+            return self.closed(connection);
+        }
+        socket.has_ended = true;
+        self.ended.push_back((self.now + self.limits.linger_timeout, connection));
+    }
+
+    /// Closes the connections that have not taken their answers in time.
+    pub(super) fn close_ended(&mut self) {
+        while let Some(&(_, connection)) = self.ended.front().filter(|(deadline, _)| *deadline <= self.now) {
+            self.ended.pop_front();
+            if self.sockets.socket(connection).is_some_and(|socket| socket.is_staying()) {
+                self.closed(connection);
+            }
+        }
     }
 
     /// The peer is gone: the shard hears of it and the socket is closed.

@@ -1,0 +1,15 @@
+//! The broker on real sockets: in this process and as the built program. What the simulated world cannot show: the
+//! kernel's buffers, resets and half-closed streams, ports, signals, limits of the system.
+//!
+//! Nothing here rests: a read has a deadline, and what cannot be read is asked for until a deadline.
+
+mod boot;
+mod broker;
+mod caller;
+mod churn;
+mod command;
+mod delivery;
+mod ending;
+mod program;
+mod slow;
+mod storm;
