@@ -84,6 +84,38 @@ counters! {
     mail_publish_received_total,
 }
 
+impl Metrics {
+    /// How often something was refused or dropped that an operator may want to mend: grows whenever one of
+    /// [`Metrics::loss_rows`] does.
+    pub fn losses(&self) -> u64 {
+        self.connections_over_limit_total
+            + self.sessions_refused_total
+            + self.dropped_outbox_full_total
+            + self.dropped_queue_messages_total
+            + self.dropped_queue_bytes_total
+            + self.dropped_expired_total
+            + self.dropped_too_large_total
+            + self.dropped_no_member_total
+            + self.retained_refused_total
+            + self.subscriptions_refused_total
+            + self.topics_refused_total
+    }
+
+    /// The rows that [`Metrics::losses`] adds up.
+    pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        const OTHERS: [&str; 5] = [
+            "connections_over_limit_total",
+            "sessions_refused_total",
+            "retained_refused_total",
+            "subscriptions_refused_total",
+            "topics_refused_total",
+        ];
+        self.rows()
+            .filter(|(name, ..)| name.starts_with("dropped_") || OTHERS.contains(name))
+            .map(|(name, value, _)| (name, value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +127,18 @@ mod tests {
         let (_, value, help) = metrics.rows().find(|row| row.0 == "takeovers_total").expect("the row is there");
         assert_eq!(value, 7);
         assert_eq!(help, "Connections taken over by a newer one with the same client id.");
+    }
+
+    #[test]
+    fn losses_add_up_their_rows() {
+        let mut metrics = Metrics::default();
+        let before = metrics.loss_rows().count();
+        metrics.dropped_no_member_total = 3;
+        metrics.topics_refused_total = 4;
+        metrics.takeovers_total = 5;
+        assert_eq!(metrics.losses(), 7);
+        assert_eq!(metrics.loss_rows().map(|(_, value)| value).sum::<u64>(), 7);
+        assert_eq!(before, 11, "as many as are added up");
     }
 
     #[test]

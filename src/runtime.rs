@@ -15,6 +15,7 @@ mod shards;
 mod signals;
 mod socket;
 mod system;
+mod watch;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -21,7 +21,7 @@ mod timers;
 
 use std::mem;
 
-use crate::connection::{Chunk, Connection, Phase};
+use crate::connection::{Chunk, Phase};
 use crate::metrics::Metrics;
 use crate::mqtt::{
     connect_version, decode, decode_connect, decode_publish, next_frame, next_header, DecodeError, Frame, Packet,
@@ -31,7 +31,7 @@ use crate::router::SessionKey;
 use crate::time::Time;
 
 use self::acknowledge::{on_puback, on_pubcomp, on_pubrec, on_pubrel};
-use self::connect::{on_connect, refuse_malformed};
+use self::connect::{on_connect, on_opened, refuse_malformed};
 use self::deliver::pump;
 use self::disconnect::{on_closed, on_disconnect, on_session_due, say_goodbye, Goodbye};
 use self::fault::Fault;
@@ -78,10 +78,8 @@ impl Shard {
             Event::Received { connection, bytes } => self.on_received(now, connection, bytes),
             Event::Flushed { connection, chunk } => self.on_flushed(now, connection, chunk),
             Event::Mail { from, mail } => on_mail(&mut self.state, now, from, mail),
-            Event::Opened { connection, origin: _, admitted } => {
-                let due = now + self.state.options.limits.connect_timeout;
-                self.state.add_slot(connection, Connection::new(now, admitted));
-                self.state.set_connection_timer(connection, Some(due));
+            Event::Opened { connection, origin, admitted } => {
+                on_opened(&mut self.state, now, connection, origin, admitted);
             }
             Event::Closed { connection } => on_closed(&mut self.state, now, connection),
             Event::Tick => self.on_tick(now),

@@ -25,6 +25,7 @@ use super::error::RuntimeError;
 use super::mailbox::Mailbox;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
+use super::watch::Watch;
 use crate::limits::Limits;
 use crate::shard::{Event, Mail, Shard, ShardId};
 use crate::time::Time;
@@ -73,6 +74,7 @@ pub(super) struct Driver {
     phase: Phase,
     completions: Vec<Completion>,
     arrivals: Vec<Moved>,
+    watch: Watch,
 }
 
 impl Driver {
@@ -92,6 +94,7 @@ impl Driver {
             phase: Phase::Running,
             completions: Vec::with_capacity(TURN_COMPLETIONS_MAX),
             arrivals: Vec::new(),
+            watch: Watch::default(),
         })
     }
 
@@ -223,6 +226,7 @@ impl Driver {
             self.state.tell(Event::Tick);
         }
         self.state.apply_effects();
+        self.watch.look(self.id, self.state.now, self.state.shard.metrics());
     }
 
     fn post_mail(&mut self) {

@@ -4,7 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use crate::connection::{OutboundAliases, Phase};
+use tracing::{debug, field};
+
+use crate::connection::{Connection, OutboundAliases, Phase};
 use crate::limits::Limits;
 use crate::mqtt::{
     Connack, Connect, DecodeError, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode,
@@ -14,10 +16,19 @@ use crate::router::SessionKey;
 use crate::session::{Session, Will};
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{end_session, say_goodbye, set_members_connected, Goodbye};
-use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::event::{ConnectionId, Effect, Origin};
 use crate::shard::fault::Fault;
 use crate::shard::state::{patience, Client, State};
 use crate::time::Time;
+
+/// A new connection: it has a while to send CONNECT.
+pub(crate) fn on_opened(state: &mut State, now: Time, id: ConnectionId, origin: Origin, admitted: bool) {
+    let due = now + state.options.limits.connect_timeout;
+    state.add_slot(id, Connection::new(now, admitted));
+    state.set_connection_timer(id, Some(due));
+    let address = origin.address.map(field::display);
+    debug!(shard = state.options.id.0, connection = id.index, address, admitted, "opened");
+}
 
 /// A CONNECT, decoded; `unread` is all that has come, from its first byte on. Answers whether the connection is still
 /// here.
@@ -32,6 +43,7 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
         if home != state.options.id {
             state.remove_slot(id);
             state.metrics.connections_moved_total += 1;
+            debug!(shard = state.options.id.0, connection = id.index, peer = home.0, "moves to its client's home");
             state.effects.push(Effect::Move { connection: id, to: home, unread: unread.to_vec() });
             return false;
         }
@@ -63,6 +75,15 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     let written = state.write(id, |version, out| Packet::Connack(connack).encode(version, out));
     debug_assert!(written, "the client takes this CONNACK");
     state.metrics.connects_accepted_total += 1;
+    debug!(
+        shard = state.options.id.0,
+        connection = id.index,
+        client_id,
+        version = ?packet.version,
+        clean_start = packet.clean_start,
+        session_present = present,
+        "connected"
+    );
     state.effects.push(Effect::Established { connection: id });
     if let Some(client) = state.client_mut(session) {
         // [MQTT5-4.4.0-1]
@@ -75,6 +96,8 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
 /// Answers a CONNECT that cannot be accepted, then parts from the client.
 pub(crate) fn refuse_connect(state: &mut State, now: Time, id: ConnectionId, fault: Fault) {
     state.metrics.connects_refused_total += 1;
+    let shard = state.options.id.0;
+    debug!(shard, connection = id.index, reason = fault.reason.text(), error = fault.text, "refused");
     let Some(slot) = state.slot(id) else { return };
     let mut properties = PropertyBuffer::default();
     if slot.connection.version == ProtocolVersion::V5 {

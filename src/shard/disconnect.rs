@@ -3,6 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
+use tracing::debug;
+
 use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, QoS, ReasonCode};
 use crate::router::{Removed, SessionKey, ShareKey};
 use crate::session::Delivery;
@@ -48,6 +50,8 @@ pub(crate) fn on_disconnect(
         // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
         client.session.will = None;
     }
+    let shard = state.options.id.0;
+    debug!(shard, connection = id.index, reason = packet.reason.text(), "says goodbye");
     detach(state, now, id);
     // What it was still owed leaves; a client that has gone already costs nothing more.
     state.finish(now, id);
@@ -65,6 +69,8 @@ pub(crate) fn say_goodbye(state: &mut State, now: Time, id: ConnectionId, goodby
         }
         Goodbye::Draining => (ReasonCode::ServerShuttingDown, "server is shutting down"),
     };
+    let shard = state.options.id.0;
+    debug!(shard, connection = id.index, reason = reason.text(), error = text, "parting");
     if slot.connection.version == ProtocolVersion::V5 {
         let mut properties = PropertyBuffer::default();
         if slot.connection.request_problem_information && !text.is_empty() {
@@ -93,6 +99,7 @@ pub(crate) fn say_goodbye(state: &mut State, now: Time, id: ConnectionId, goodby
 
 /// The network connection is gone, with or without a goodbye.
 pub(crate) fn on_closed(state: &mut State, now: Time, id: ConnectionId) {
+    debug!(shard = state.options.id.0, connection = id.index, "closed");
     detach(state, now, id);
     state.remove_slot(id);
 }
@@ -170,6 +177,7 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
     state.timers.set(TimerKey::Session(key), client.timer, None);
     state.work.retain(|session| *session != key);
     state.metrics.sessions_now -= 1;
+    debug!(shard = state.options.id.0, client_id = &*client.session.client_id, "session ends");
     redirect_shared(state, now, client);
 }
 
