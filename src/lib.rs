@@ -2,7 +2,7 @@
 //!
 //! The map of the house, lowest floor first (`docs/ARCHITECTURE.md` has the whole plan):
 //!
-//! 1. [`mqtt`], [`limits`], [`metrics`], [`time`]: know nobody.
+//! 1. [`mqtt`], [`limits`], [`metrics`], [`time`], [`table`]: know nobody.
 //! 2. [`connection`], [`message`], [`config`]: siblings, blind to each other.
 //! 3. [`router`], [`session`]: siblings, blind to each other.
 //! 4. [`shard`]: one core's broker, pure: events in, effects out.
@@ -20,4 +20,5 @@ pub mod router;
 pub mod runtime;
 pub mod session;
 pub mod shard;
+pub mod table;
 pub mod time;

@@ -171,6 +171,11 @@ impl Shard {
         }
         slot.connection.last_received = now;
         let mut partial = slot.connection.take_partial();
+        if slot.connection.phase == Phase::AwaitingConnect && !begins_connect(&partial, bytes) {
+            // Its first byte tells: what comes behind it need not be waited for, nor kept.
+            self.state.metrics.protocol_errors_total += 1;
+            return self.state.finish(now, id);
+        }
         if !partial.is_empty() {
             match self.complete(&mut partial, &mut bytes) {
                 Err(error) => {
@@ -268,13 +273,9 @@ impl Shard {
         }
     }
 
-    /// The first packet must be CONNECT [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
+    /// The first packet, which is CONNECT.
     fn on_first_packet(&mut self, now: Time, id: ConnectionId, frame: &Frame, body: &[u8], unread: &[u8]) -> Next {
-        if PacketType::from_first_byte(frame.first_byte) != Some(PacketType::Connect) {
-            self.state.metrics.protocol_errors_total += 1;
-            self.state.finish(now, id);
-            return Next::Stop;
-        }
+        debug_assert!(begins_connect(&[frame.first_byte], &[]), "nothing else is read");
         let decoded = match decode_connect(body) {
             // [MQTT5-1.5.5-1]
             Ok(packet) if packet.version == ProtocolVersion::V5 && frame.is_overlong() => {
@@ -457,7 +458,7 @@ impl Shard {
     fn on_drain(&mut self, now: Time) {
         self.state.draining = true;
         let open: Vec<ConnectionId> = (0..)
-            .zip(&self.state.slots)
+            .zip(self.state.slots.iter())
             .filter_map(|(index, slot)| {
                 let slot = slot.as_ref()?;
                 (slot.connection.phase != Phase::Lingering)
@@ -472,4 +473,10 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether the first of these bytes is that of a CONNECT: nothing else may come first [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
+fn begins_connect(partial: &[u8], bytes: &[u8]) -> bool {
+    let first = partial.first().or(bytes.first());
+    first.is_none_or(|first| PacketType::from_first_byte(*first) == Some(PacketType::Connect))
 }

@@ -215,6 +215,13 @@ impl RetainedScan {
         &self.filter
     }
 
+    /// Goes on with `topic`, found but not used, as if it had not been looked at.
+    pub fn go_back_to(&mut self, topic: &str) {
+        self.from.clear();
+        self.from.extend_from_slice(topic.as_bytes());
+        self.finished = false;
+    }
+
     fn go_on_after(&mut self, step: Step, topic: &[u8], seek: &mut Vec<u8>) {
         if step == Step::Seek {
             std::mem::swap(&mut self.from, seek);

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use super::ring::{Operation, SendKey, Tag, TAG_INDEX_MAX};
 use crate::shard::{ConnectionId, ShardId};
+use crate::table::Paged;
 
 /// What one connection is at the ring. About 70 bytes, nothing on the heap while it is not paused.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ impl Socket {
 /// The slots.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    slots: Vec<Slot>,
+    slots: Paged<Slot>,
     free: Vec<u32>,
 }
 

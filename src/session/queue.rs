@@ -49,6 +49,11 @@ impl Queue {
         self.bytes
     }
 
+    /// Whether a message of `size` bytes can be put at the end without another giving way.
+    pub fn has_room(&self, size: usize, bounds: &QueueBounds) -> bool {
+        self.overflow(size, bounds).is_none()
+    }
+
     /// Puts a message at the end. Those that had to give way are counted by calling `dropped` for each.
     pub fn push(&mut self, delivery: Delivery, bounds: &QueueBounds, mut dropped: impl FnMut(Overflow, Delivery)) {
         let size = delivery.message.size();
@@ -62,7 +67,7 @@ impl Queue {
                 None => return dropped(overflow, delivery),
             }
         }
-        self.bytes += size;
+        self.bytes += delivery.message.size();
         self.waiting.push_back(delivery);
     }
 

@@ -9,7 +9,7 @@ use crate::shard::fault::Fault;
 use crate::shard::state::State;
 use crate::time::Time;
 
-/// The client has a QoS 1 message. A refusing reason means the same: it is not sent again [MQTT5-4.8.2-6].
+/// The client has a QoS 1 message. A refusing reason means the same: it is not sent again [MQTT5-4.4.0-2].
 ///
 /// # Errors
 /// The identifier is in use for a QoS 2 message.

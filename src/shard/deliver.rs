@@ -9,7 +9,7 @@ use crate::router::{SessionKey, ShareKey};
 use crate::session::{Delivery, Identifiers, Next, Overflow};
 use crate::shard::event::ConnectionId;
 use crate::shard::publication::Publication;
-use crate::shard::state::{Client, State};
+use crate::shard::state::{Client, Scan, State};
 use crate::time::Time;
 
 /// A queue is emptied and retained messages are looked up while fewer bytes than this wait for the socket: enough for
@@ -41,7 +41,7 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
     let qos = target.qos.min(publication.qos);
     let Some(id) = client.connection else {
         if qos != QoS::AtMostOnce {
-            enqueue(state, target.session, delivery(publication, qos, target));
+            enqueue(state, now, target.session, delivery(publication, qos, target));
         }
         return;
     };
@@ -65,25 +65,26 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         || inflight.sent() >= in_flight_max
         || is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers);
     if must_wait {
-        enqueue(state, target.session, delivery(publication, qos, target));
+        enqueue(state, now, target.session, delivery(publication, qos, target));
         // Nothing may be under way that would come back for it.
         return pump(state, now, target.session);
     }
     match inflight.push(delivery(publication, qos, target)) {
         Some(packet_id) => write_live(state, now, id, publication, target, Some(packet_id)),
-        None => enqueue(state, target.session, delivery(publication, qos, target)),
+        None => enqueue(state, now, target.session, delivery(publication, qos, target)),
     }
 }
 
 /// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
 /// its queue, then retained messages. Called when there is reason to think that something can move.
 pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
+    let enough_bytes = enough_bytes(state);
     let mut slices = 0;
     loop {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
         let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
-        if slot.connection.outbox.waiting_bytes() >= PUMP_BYTES {
+        if slot.connection.outbox.waiting_bytes() >= enough_bytes {
             return;
         }
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
@@ -99,12 +100,18 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
             return state.add_work(key);
         } else {
             slices += 1;
-            scan(state, now, key)
+            let room = in_flight_max.saturating_sub(session.inflight.sent());
+            scan(state, now, key, id, room)
         };
         if !moved {
             return;
         }
     }
+}
+
+/// Bytes waiting for a socket from which on nothing more is fetched for it.
+fn enough_bytes(state: &State) -> usize {
+    PUMP_BYTES.min(state.options.limits.outbox_bytes_max)
 }
 
 /// QoS 1 and 2 publications that may be unacknowledged towards a client [MQTT5-3.3.4-9].
@@ -122,11 +129,16 @@ fn delivery(publication: &mut Publication<'_>, qos: QoS, target: &Target<'_>) ->
     }
 }
 
-fn enqueue(state: &mut State, key: SessionKey, delivery: Delivery) {
+fn enqueue(state: &mut State, now: Time, key: SessionKey, delivery: Delivery) {
     let bounds = state.queue_bounds();
     let metrics = &mut state.metrics;
     if let Some(client) = state.clients.get_mut(key.0 as usize) {
-        client.session.queue.push(delivery, &bounds, |overflow, _| match overflow {
+        let queue = &mut client.session.queue;
+        if !queue.has_room(delivery.message.size(), &bounds) {
+            // What has expired must not keep out what lives [MQTT5-3.3.2-5].
+            metrics.dropped_expired_total += queue.drop_expired(now);
+        }
+        queue.push(delivery, &bounds, |overflow, _| match overflow {
             Overflow::Messages => metrics.dropped_queue_messages_total += 1,
             Overflow::Bytes => metrics.dropped_queue_bytes_total += 1,
         });
@@ -232,7 +244,7 @@ fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bo
 
 /// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
 fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
-    let Client { session, .. } = &mut state.clients[key.0 as usize];
+    let Some(Client { session, .. }) = state.clients.get_mut(key.0 as usize) else { return false };
     state.metrics.dropped_expired_total += session.queue.drop_expired(now);
     let Some(delivery) = session.queue.pop() else { return true };
     match session.inflight.push(delivery.clone()) {
@@ -263,45 +275,63 @@ fn send(
     let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
     if is_too_large(&slot.connection, &head, head.subscription_identifiers) {
         state.metrics.dropped_too_large_total += 1;
-        state.clients[key.0 as usize].session.inflight.forget(packet_id);
+        if let Some(client) = state.clients.get_mut(key.0 as usize) {
+            client.session.inflight.forget(packet_id);
+        }
         return;
     }
     write_own(state, id, &mut publication, head);
 }
 
-/// Looks up one slice of the retained messages a subscription is owed.
-fn scan(state: &mut State, now: Time, key: SessionKey) -> bool {
-    let mut found = Vec::new();
-    let client = &mut state.clients[key.0 as usize];
+/// Looks up and sends one slice of the retained messages a subscription is owed. Answers whether more may follow at once:
+/// not if the socket or the client's Receive Maximum has no room for now; what was found and not sent is looked up again
+/// then, as it is then.
+fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId, room: usize) -> bool {
+    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
     let Some(mut scan) = client.scans.pop_front() else { return false };
-    // One slice must find room in the queue: QoS 1 and 2 beyond the in-flight bound wait there.
-    let budget = SCAN_SLICE_TOPICS.min(state.options.limits.queue_messages_max);
-    let finished = state.router.retained().scan(&mut scan.retained, budget, now, &mut found);
-    let identifiers = scan.identifier.map(|identifier| [identifier]);
-    let target = Target {
-        session: key,
-        qos: scan.options.qos,
-        retain: true,
-        share: None,
-        identifiers: identifiers.as_ref().map_or(&[], |one| one.as_slice()),
-    };
-    for message in &found {
-        state.encoder.begin();
-        deliver_retained(state, now, message, &target);
+    let budget = if scan.options.qos == QoS::AtMostOnce { SCAN_SLICE_TOPICS } else { room.min(SCAN_SLICE_TOPICS) };
+    let mut found = Vec::new();
+    let mut is_finished = budget > 0 && state.router.retained().scan(&mut scan.retained, budget, now, &mut found);
+    let sent = found.iter().take_while(|message| send_retained(state, now, key, id, &scan, message)).count();
+    if let Some(message) = found.get(sent) {
+        scan.retained.go_back_to(message.topic());
+        is_finished = false;
     }
-    if !finished {
-        state.clients[key.0 as usize].scans.push_front(scan);
+    if !is_finished {
+        if let Some(client) = state.clients.get_mut(key.0 as usize) {
+            client.scans.push_front(scan);
+        }
     }
-    true
+    budget > 0 && sent == found.len()
 }
 
-/// Like [`deliver`], but never comes back to [`pump`], which called it.
-fn deliver_retained(state: &mut State, now: Time, message: &Message, target: &Target<'_>) {
-    let mut publication = Publication::of(message);
-    let qos = target.qos.min(publication.qos);
-    if qos == QoS::AtMostOnce {
-        deliver(state, now, &mut publication, target);
-    } else {
-        enqueue(state, target.session, delivery(&mut publication, qos, target));
+/// Sends one retained message if the socket has room. The encoder is left to the publication that may be on its way.
+fn send_retained(
+    state: &mut State,
+    now: Time,
+    key: SessionKey,
+    id: ConnectionId,
+    scan: &Scan,
+    message: &Message,
+) -> bool {
+    let enough_bytes = enough_bytes(state);
+    if state.slot(id).is_none_or(|slot| slot.connection.outbox.waiting_bytes() >= enough_bytes) {
+        return false;
     }
+    let mut publication = Publication::of(message);
+    let qos = scan.options.qos.min(publication.qos);
+    let identifiers = scan.identifier.map(|identifier| [identifier]);
+    let identifiers = identifiers.as_ref().map_or(&[][..], |one| one.as_slice());
+    if qos == QoS::AtMostOnce {
+        let head = publication.head(now, qos, true);
+        let head = PublishHead { subscription_identifiers: identifiers, ..head };
+        write_own(state, id, &mut publication, head);
+        return true;
+    }
+    let target = Target { session: key, qos, retain: true, share: None, identifiers };
+    let delivery = delivery(&mut publication, qos, &target);
+    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
+    let Some(packet_id) = client.session.inflight.push(delivery.clone()) else { return false };
+    send(state, now, key, id, &delivery, packet_id, false);
+    true
 }

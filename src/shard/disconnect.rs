@@ -28,7 +28,7 @@ pub(crate) enum Goodbye {
 /// A client's DISCONNECT.
 ///
 /// # Errors
-/// It asks for a session to be kept that was to end [MQTT5-3.14.2-2].
+/// It asks for a session to be kept that was to end [MQTT5-3.14.2.2.2].
 pub(crate) fn on_disconnect(
     state: &mut State,
     now: Time,
@@ -111,12 +111,12 @@ fn detach(state: &mut State, now: Time, id: ConnectionId) {
         seconds => Some(now + Duration::from_secs(u64::from(seconds))),
     };
     if let Some(will) = &client.session.will {
-        // [MQTT5-3.1.3-9]
+        // [MQTT5-3.1.2-8]
         client.session.will_due = Some(now + Duration::from_secs(u64::from(will.delay_interval_s)));
     }
     set_members_connected(state, session, false);
     if lives_s == 0 {
-        // Even a client that comes back at this moment finds no session [MQTT5-3.1.2-23] [MQTT311-3.1.2-6].
+        // Even a client that comes back at this moment finds no session [MQTT5-4.1.0-2] [MQTT311-3.1.2-6].
         return end_session(state, now, session);
     }
     publish_due_will(state, now, session);
@@ -165,7 +165,7 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
             None => debug_assert!(false, "a session knows its subscriptions"),
         }
     }
-    let client = state.clients.remove(key.0 as usize);
+    let Some(client) = state.clients.remove(key.0 as usize) else { return };
     state.by_client_id.remove(&client.session.client_id);
     state.timers.set(TimerKey::Session(key), client.timer, None);
     state.work.retain(|session| *session != key);

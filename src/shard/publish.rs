@@ -247,6 +247,9 @@ fn retain(state: &mut State, now: Time, message: &Message) {
 fn remember(state: &mut State, now: Time, publication: &mut Publication<'_>, mailed: PeerSet) {
     let is_everywhere = mailed.len() + 1 == usize::from(state.options.shards);
     let size = publication.topic.len() + publication.payload.len();
+    if publication.retain {
+        return state.recent.forget(publication.topic);
+    }
     if !is_everywhere && size <= SIZE_MAX && state.recent.has_room(now) {
         let message = publication.message().clone();
         state.recent.note(now, message, mailed);

@@ -59,6 +59,11 @@ impl Recent {
         self.notes.push_back(Note { at: now, message, mailed });
     }
 
+    /// A publication to `topic` has been mailed to all peers, wanted or not: those before it must not come behind it.
+    pub(crate) fn forget(&mut self, topic: &str) {
+        self.notes.retain(|note| note.message.topic_bytes() != topic.as_bytes());
+    }
+
     /// The publications after `since` that a peer has missed though it wanted their topics already then, in order; each is
     /// given to a peer once.
     pub(crate) fn missed(&mut self, peer: u8, since: Time, is_wanted: impl Fn(&str) -> bool) -> Vec<Message> {
@@ -117,6 +122,15 @@ mod tests {
         recent.note(at(1), message("a"), mailed);
         assert!(recent.missed(1, at(0), |_| true).is_empty());
         assert_eq!(recent.missed(2, at(0), |_| true).len(), 1);
+    }
+
+    #[test]
+    fn what_was_overtaken_by_a_mail_to_all_is_not_mailed_behind_it() {
+        let mut recent = Recent::default();
+        recent.note(at(2), message("a"), PeerSet::EMPTY);
+        recent.note(at(2), message("b"), PeerSet::EMPTY);
+        recent.forget("a");
+        assert_eq!(topics(&recent.missed(1, at(1), |_| true)), ["b"]);
     }
 
     #[test]

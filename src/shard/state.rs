@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ahash::{AHasher, RandomState};
 use siphasher::sip::{SipHasher13, SipHasher24};
-use slab::Slab;
 
 use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
@@ -21,6 +20,7 @@ use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
 use crate::shard::recent::Recent;
 use crate::shard::timers::{TimerKey, Timers};
+use crate::table::{Paged, Table};
 use crate::time::Time;
 
 /// Spare outbox buffers one shard keeps.
@@ -108,9 +108,9 @@ pub(crate) struct PendingSuback {
 pub(crate) struct State {
     pub(crate) options: ShardOptions,
     pub(crate) router: Router,
-    pub(crate) clients: Slab<Client>,
+    pub(crate) clients: Table<Client>,
     pub(crate) by_client_id: HashMap<Arc<str>, SessionKey, RandomState>,
-    pub(crate) slots: Vec<Option<Slot>>,
+    pub(crate) slots: Paged<Option<Slot>>,
     pub(crate) pool: ChunkPool,
     pub(crate) timers: Timers,
     /// Sessions whose long work goes on at the next tick.
@@ -147,9 +147,9 @@ impl State {
         seen[own] = u64::MAX;
         State {
             router: Router::new(options.id.0, options.shards, topics),
-            clients: Slab::new(),
+            clients: Table::default(),
             by_client_id: HashMap::with_hasher(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
-            slots: Vec::new(),
+            slots: Paged::default(),
             pool: ChunkPool::new(SPARE_CHUNKS_MAX),
             timers: Timers::default(),
             work: VecDeque::new(),
@@ -182,8 +182,8 @@ impl State {
 
     pub(crate) fn add_slot(&mut self, id: ConnectionId, connection: Connection) {
         let index = id.index as usize;
-        if self.slots.len() <= index {
-            self.slots.resize_with(index + 1, || None);
+        while self.slots.len() <= index {
+            self.slots.push(None);
         }
         let slot = Slot { generation: id.generation, session: None, connection };
         let old = self.slots[index].replace(slot);

@@ -4,6 +4,7 @@
 
 mod choices;
 mod document;
+mod mqtt311;
 mod mqtt5;
 mod statement;
 
@@ -16,7 +17,7 @@ use self::document::render;
 use self::statement::{Edition, Obligation};
 
 /// The standards, oldest last.
-const EDITIONS: &[Edition] = &[mqtt5::EDITION];
+const EDITIONS: &[Edition] = &[mqtt5::EDITION, mqtt311::EDITION];
 
 #[test]
 fn every_normative_statement_is_shown_by_a_test_that_exists() {
@@ -52,6 +53,24 @@ fn the_conformance_document_is_what_the_statements_make() {
     assert!(written == text, "docs/conformance.md is out of date: run with CORECAST_WRITE_DOCS=1");
 }
 
+#[test]
+fn every_statement_the_sources_cite_exists() {
+    let known: BTreeSet<&str> = EDITIONS.iter().flat_map(Edition::statements).map(|statement| statement.id).collect();
+    let mut faults = Vec::new();
+    for_each_source(&root().join("src"), &mut |path, text| {
+        for citation in text.split('[').skip(1).filter_map(|rest| rest.split_once(']')).map(|(citation, _)| citation) {
+            let is_statement = EDITIONS.iter().any(|edition| {
+                let number = citation.strip_prefix(edition.prefix).unwrap_or_default();
+                number.contains('-') && number.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
+            });
+            if is_statement && !known.contains(citation) {
+                faults.push(format!("{}: there is no {citation}", path.display()));
+            }
+        }
+    });
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
 /// Ids begin with the edition's prefix, stand in a known section, are sorted and unique.
 fn check_order(edition: &Edition, faults: &mut Vec<String>) {
     let mut last = Vec::new();
@@ -78,23 +97,23 @@ fn missing<'a>(known: &'a BTreeSet<String>, names: &'a [&'a str]) -> impl Iterat
 fn test_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in ["src", "tests/it"] {
-        collect(&root().join(folder), &mut names);
+        for_each_source(&root().join(folder), &mut |_, text| {
+            for (at, _) in text.match_indices("#[test]") {
+                let name = text[at..].split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+                names.extend(name.map(|(name, _)| name.trim().to_owned()));
+            }
+        });
     }
     names
 }
 
-fn collect(folder: &Path, names: &mut BTreeSet<String>) {
+fn for_each_source(folder: &Path, show: &mut impl FnMut(&Path, &str)) {
     for entry in read_dir(folder).expect("the sources can be read") {
         let path = entry.expect("a folder that was opened can be read").path();
         if path.is_dir() {
-            collect(&path, names);
+            for_each_source(&path, show);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = read_to_string(&path).expect("a source is text");
-            for (at, _) in text.match_indices("#[test]") {
-                let name = text[at..].split_once("fn ").map(|(_, rest)| rest);
-                let name = name.and_then(|rest| rest.split_once('(')).map(|(name, _)| name.trim());
-                names.extend(name.map(str::to_owned));
-            }
+            show(&path, &read_to_string(&path).expect("a source is text"));
         }
     }
 }

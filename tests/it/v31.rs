@@ -177,9 +177,9 @@ fn mqtt31_what_is_unacknowledged_is_sent_again() {
         a< pubrel id=3
         a: cut
         a: connected v=3 id=a
+        a< pubrel id=3
         a< publish t q1 id=1 "1" dup
         a< publish t q2 id=2 "2" dup
-        a< pubrel id=3
         "#,
     );
 }

@@ -287,8 +287,7 @@ fn mqtt311_4_8_0_2_what_is_too_large_for_us_closes_the_connection() {
         a: publish t *96
         a nothing
         a closed
-        b: open v=4
-        b: raw 10 65
+        b: connect v=4 id=*100
         b nothing
         b closed
         "#,

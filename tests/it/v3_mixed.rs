@@ -159,8 +159,8 @@ fn a_session_may_be_resumed_in_another_version() {
         p< puback id=3
         a: connect v=4 id=a
         a< connack sp=1 code=0
-        a< publish t q1 id=1 "1" dup
         a< pubrel id=2
+        a< publish t q1 id=1 "1" dup
         a< publish t q1 id=3 "3"
         a: puback id=1
         a: pubcomp id=2

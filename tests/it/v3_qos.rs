@@ -1,6 +1,10 @@
 //! QoS 1 and 2 of 3.1.1, both ways, with all that may be lost, repeated or late.
 
-use crate::script::check;
+use corecast::mqtt::{Packet, PacketId, ProtocolVersion};
+
+use crate::client::Client;
+use crate::script::{check, packet};
+use crate::world::{Options, World};
 
 #[test]
 fn mqtt311_4_3_2_1_qos_1_goes_out_unacknowledged_until_puback() {
@@ -136,7 +140,7 @@ fn mqtt311_4_3_3_2_an_open_qos_2_publication_outlives_the_connection() {
 }
 
 #[test]
-fn mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged_and_wrap() {
+fn mqtt311_2_3_1_3_and_4_identifiers_are_free_once_acknowledged() {
     check(
         r#"
         shards 1
@@ -276,4 +280,33 @@ fn mqtt311_4_3_3_1_publisher_and_subscriber_finish_independently() {
         b< pubcomp id=9
         "#,
     );
+}
+
+/// 66,000 publications, all acknowledged but the first: its identifier is not given again when the numbers wrap.
+#[test]
+fn mqtt311_2_3_1_4_an_identifier_in_use_is_left_out_when_they_wrap() {
+    let mut world = World::new(Options::new(1, 7));
+    let (mut subscriber, publisher) = (Client::open(&mut world, ProtocolVersion::V3_1_1), world.open());
+    subscriber.send(&mut world, &packet(4, "connect id=a clean"));
+    subscriber.send(&mut world, &packet(4, "subscribe id=1 t q1"));
+    world.send(publisher, &packet(4, "connect id=b clean"));
+    world.run();
+    let publications = packet(4, "publish t q1 id=9 \"x\"").repeat(1000);
+    let mut ids = Vec::new();
+    for _ in 0..66 {
+        world.send(publisher, &publications);
+        world.run();
+        let seen = ids.len();
+        subscriber.receive(&mut world, |packet| {
+            if let Packet::Publish(publish) = packet {
+                ids.extend(publish.packet_id.map(PacketId::get));
+            }
+        });
+        for id in ids[seen..].iter().filter(|id| **id != 1) {
+            world.send(subscriber.socket, &packet(4, &format!("puback id={id}")));
+        }
+        world.run();
+    }
+    let expected: Vec<u16> = (1..=65_535).chain(2..=466).collect();
+    assert_eq!(ids, expected);
 }

@@ -169,8 +169,8 @@ fn mqtt311_3_1_4_2_a_takeover_keeps_what_the_session_is_owed() {
         c: connect v=4 id=a
         a closed
         c< connack sp=1 code=0
-        c< publish t q1 id=1 "1" dup
         c< pubrel id=2
+        c< publish t q1 id=1 "1" dup
         c: puback id=1
         c: pubcomp id=2
         b: publish t q1 id=3 "3"
@@ -202,8 +202,8 @@ fn mqtt311_4_4_0_1_and_3_3_1_1_what_is_unacknowledged_is_sent_again_with_dup() {
             a: {end}
             a: connect v=4 id=a
             a< connack sp=1 code=0
-            a< publish t q1 id=1 "1" dup
             a< pubrel id=2
+            a< publish t q1 id=1 "1" dup
             a< publish t q2 id=3 "3" dup
             a nothing
             "#
@@ -275,7 +275,7 @@ fn mqtt311_4_1_0_1_an_operator_may_bound_how_long_sessions_last() {
     );
 }
 
-/// 3.1.2-24, to the millisecond: any packet will do, half a packet or what we send will not be needed.
+/// To the millisecond.
 #[test]
 fn mqtt311_3_1_2_24_silence_for_one_and_a_half_keep_alives_cuts_the_connection() {
     for (keep_alive, before, last) in [(1, "1499ms", "1ms"), (2, "2999ms", "1ms"), (60, "89.999s", "1ms")] {
@@ -355,6 +355,25 @@ fn mqtt311_3_1_2_24_keep_alive_0_means_never() {
         a open
         a: pingreq
         a< pingresp
+        "#,
+    );
+}
+
+#[test]
+fn bytes_of_a_packet_under_way_are_a_sign_of_life() {
+    check(
+        r#"
+        a: connected v=4 id=a clean keep_alive=10
+        a: raw 30 08 0001
+        wait 14s
+        a: raw "t"
+        wait 14s
+        a: raw "12"
+        a open
+        wait 14s
+        a: raw "345"
+        wait 15s
+        a closed
         "#,
     );
 }

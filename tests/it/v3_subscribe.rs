@@ -221,8 +221,8 @@ fn mqtt311_3_10_4_3_deliveries_that_had_begun_are_completed() {
         a< pubrel id=2
         a: cut
         a: connected v=4 id=a
-        a< publish t q1 id=1 "one" dup
         a< pubrel id=2
+        a< publish t q1 id=1 "one" dup
         a: puback id=1
         a: pubcomp id=2
         a: disconnect

@@ -117,6 +117,29 @@ fn queue_messages_max_drops_the_newest_or_the_oldest() {
 }
 
 #[test]
+fn mqtt5_3_3_2_5_messages_that_expired_in_a_full_queue_make_room() {
+    check(
+        r#"limits queue_messages_max=2
+           a: connected id=a session_expiry=100
+           a: subscribed t q1
+           a: close
+           p: connected id=p clean
+           p: publish t q1 id=1 "1" message_expiry=5
+           p: publish t q1 id=2 "2" message_expiry=5
+           p< puback id=1
+           p< puback id=2
+           wait 6s
+           p: publish t q1 id=3 "3"
+           p< puback id=3
+           a: connected id=a session_expiry=100
+           a< publish t q1 id=1 "3"
+           a: puback id=1
+           metric dropped_expired_total=2
+           metric dropped_queue_messages_total=0"#,
+    );
+}
+
+#[test]
 fn queue_bytes_max_counts_topic_properties_and_payload() {
     check(
         r#"limits queue_bytes_max=100

@@ -289,6 +289,27 @@ fn mqtt5_3_3_2_6_the_expiry_interval_passed_on_is_what_is_left() {
 }
 
 #[test]
+fn a_message_that_may_not_live_at_all_reaches_only_who_is_there() {
+    check(
+        r#"a: connected id=a clean
+           a: subscribed t
+           b: connected id=b session_expiry=100
+           b: subscribed t q1
+           b: close
+           p: connected id=p clean
+           p: publish t q1 id=1 retain "x" message_expiry=0
+           p< puback id=1
+           a< publish t q0 "x" message_expiry=0
+           wait 1ms
+           b: connected id=b session_expiry=100
+           b nothing
+           b: subscribed t q1
+           b nothing
+           retained"#,
+    );
+}
+
+#[test]
 fn mqtt5_3_3_4_2_one_copy_with_the_highest_qos_and_all_subscription_identifiers() {
     check(
         r#"a: connected id=a clean
@@ -310,6 +331,17 @@ fn mqtt5_3_3_4_2_one_copy_with_the_highest_qos_and_all_subscription_identifiers(
            a: pubrec id=2
            a< pubrel id=2
            a: pubcomp id=2"#,
+    );
+}
+
+#[test]
+fn mqtt5_3_3_4_4_an_identifier_of_two_matching_subscriptions_comes_twice() {
+    check(
+        r#"a: connected id=a clean
+           a: subscribed subscription_id=5 t/1 t/#
+           p: connected id=p clean
+           p: publish t/1 "x"
+           a< publish t/1 q0 "x" subscription_id=5 subscription_id=5"#,
     );
 }
 

@@ -327,3 +327,24 @@ fn mqtt5_4_3_3_13_a_message_that_expired_is_still_acknowledged() {
            a nothing"#,
     );
 }
+
+#[test]
+fn mqtt5_4_3_3_4_a_repeated_pubrec_is_answered_with_pubrel_again() {
+    check(
+        r#"a: connected id=a clean
+           a: subscribed t q2
+           p: connected id=p clean
+           p: publish t q2 id=1 "x"
+           p< pubrec id=1
+           a< publish t q2 id=1 "x"
+           a: pubrec id=1
+           a< pubrel id=1
+           a: pubrec id=1
+           a< pubrel id=1
+           a: pubcomp id=1
+           a: pubrec id=1
+           a< pubrel id=1 code=0x92
+           p: pubrel id=1
+           p< pubcomp id=1"#,
+    );
+}

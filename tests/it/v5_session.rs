@@ -278,3 +278,18 @@ fn mqtt5_4_5_0_1_a_message_goes_to_every_session_that_wants_it() {
            b: pubcomp id=1"#,
     );
 }
+
+#[test]
+fn a_session_without_an_interval_does_not_survive_a_takeover() {
+    check(
+        r#"a: connected id=x
+           a: subscribed t q1
+           b: connect id=x session_expiry=100
+           b< connack sp=0 code=0 ..
+           a< disconnect code=0x8e ..
+           p: connected id=p clean
+           p: publish t q1 id=1 "x"
+           p< puback id=1 code=0x10
+           b nothing"#,
+    );
+}

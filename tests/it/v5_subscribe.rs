@@ -349,3 +349,25 @@ fn mqtt5_3_10_4_2_no_retained_message_comes_behind_unsuback() {
         assert!(packets.iter().any(|packet| packet.starts_with("Suback")), "{packets:?}");
     });
 }
+
+#[test]
+fn mqtt5_3_8_4_a_resumed_session_has_its_subscriptions_with_all_their_options() {
+    check(
+        r#"p: connected id=p clean
+           a: connected id=a session_expiry=100
+           a: subscribed id=1 subscription_id=3 t/1 q1 nl rap
+           a: subscribed id=2 subscription_id=4 $share/g/t/2 q1
+           a: close
+           a: connected id=a session_expiry=100
+           a: publish t/1 "own"
+           a nothing
+           p: publish t/1 q1 id=1 retain "1"
+           p< puback id=1
+           p: publish t/2 q1 id=2 "2"
+           p< puback id=2
+           a< publish t/1 q1 id=1 retain "1" subscription_id=3
+           a< publish t/2 q1 id=2 "2" subscription_id=4
+           a: puback id=1
+           a: puback id=2"#,
+    );
+}

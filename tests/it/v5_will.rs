@@ -212,3 +212,15 @@ fn a_server_that_ends_publishes_no_wills() {
            metric wills_published_total=0"#,
     );
 }
+
+#[test]
+fn an_empty_retained_will_deletes_the_retained_message() {
+    check(
+        r#"p: connected id=p clean
+           p: publish w retain "x"
+           a: connected id=a clean will=w will.retain
+           retained w="x"
+           a: cut
+           retained"#,
+    );
+}

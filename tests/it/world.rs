@@ -20,6 +20,10 @@ use crate::rng::Rng;
 /// Actions without the clock moving after which a world is taken to be in an endless loop.
 const STEPS_MAX: usize = 5_000_000;
 
+/// What may go into an outbox that is not yet full: the largest packet any test has, and answers to what was read at
+/// once.
+const OUTBOX_SLACK: usize = 3 * 1024 * 1024;
+
 /// How a world is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -31,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) response_information: Option<Box<str>>,
     /// Mail on its way from one shard to another; at the bound the sender's sockets are not read.
     pub(crate) mail_max: usize,
+    /// Bytes that may go into an outbox that is not yet full.
+    pub(crate) outbox_slack: usize,
 }
 
 impl Options {
@@ -43,6 +49,7 @@ impl Options {
             server_reference: None,
             response_information: None,
             mail_max: usize::MAX,
+            outbox_slack: OUTBOX_SLACK,
         }
     }
 }
@@ -181,7 +188,9 @@ impl World {
 
     /// The client closes its end behind what it has sent.
     pub(crate) fn close(&mut self, socket: SocketId) {
-        self.sockets[socket.0].left = true;
+        let socket = &mut self.sockets[socket.0];
+        socket.left = true;
+        socket.stalled = false;
     }
 
     /// The connection breaks: what was on its way arrives up to a random byte, or not at all.
@@ -368,6 +377,8 @@ impl World {
             Some(chunk) => {
                 let bytes: Vec<u8> = chunk.slices().flatten().copied().collect();
                 assert!(!bytes.is_empty() && bytes.len() == chunk.len(), "a chunk is what it says");
+                let bound = self.options.limits.outbox_bytes_max.saturating_add(self.options.outbox_slack);
+                assert!(bytes.len() <= bound, "{} bytes were waiting for one socket", bytes.len());
                 socket.out = Some((chunk, bytes, 0));
             }
             None => socket.ended |= socket.finishing,

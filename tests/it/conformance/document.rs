@@ -42,8 +42,8 @@ fn render_edition(text: &mut String, edition: &Edition) {
     line(
         text,
         &format!(
-            "{total} statements: {server} bind a server and are tested, {client} bind clients only, {operator} cannot be \
-             seen here."
+            "{total} statements: {server} bind a server and are tested, {client} bind clients only, {operator} cannot \
+             be seen here."
         ),
     );
     for (number, title) in edition.sections {

@@ -35,6 +35,8 @@ struct Actor {
     /// It keeps its end open when the server closes.
     holds: bool,
     has_left: bool,
+    /// The server's DISCONNECT has come.
+    has_goodbye: bool,
 }
 
 impl<'s> Player<'s> {
@@ -73,6 +75,7 @@ impl<'s> Player<'s> {
             self.act(name, &Words::parse(order));
             if waits {
                 self.settle();
+                self.pass_a_moment();
             }
         } else if let Some(name) = first.strip_suffix("<*") {
             self.expect(name, &Words::parse(rest), true);
@@ -174,7 +177,7 @@ impl<'s> Player<'s> {
         };
         let world = self.world.as_mut().expect("clients are in a world");
         let client = Client::open(world, version);
-        let actor = Actor { client, heard: VecDeque::new(), holds: false, has_left: false };
+        let actor = Actor { client, heard: VecDeque::new(), holds: false, has_left: false, has_goodbye: false };
         if let Some(old) = self.actors.insert(name.into(), actor) {
             assert!(old.heard.is_empty(), "`{name}` had got more than was expected: {}", list(&old.heard));
             assert!(old.has_left || old.client.has_ended(world), "`{name}` still has a connection");
@@ -196,10 +199,13 @@ impl<'s> Player<'s> {
             world.run();
             let mut closed = false;
             for actor in self.actors.values_mut() {
-                let heard = &mut actor.heard;
+                let (heard, has_goodbye) = (&mut actor.heard, &mut actor.has_goodbye);
                 let client_ids = &mut self.client_ids;
                 actor.client.receive(world, |packet| {
                     let words = hear(packet);
+                    // [MQTT5-3.14.4-1]
+                    assert!(!*has_goodbye, "`{words}` came behind DISCONNECT");
+                    *has_goodbye = words.verb == "disconnect";
                     client_ids.extend(words.find("assigned_client_id").and_then(|word| word.value.clone()));
                     heard.push_back(words);
                 });
@@ -212,6 +218,13 @@ impl<'s> Player<'s> {
             if !closed {
                 return;
             }
+        }
+    }
+
+    /// What is done now is later than what was done before, also for a shard that compares times.
+    fn pass_a_moment(&mut self) {
+        if let Some(world) = &mut self.world {
+            world.now = world.now + Duration::from_nanos(1);
         }
     }
 

@@ -8,6 +8,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Rooms by floor; a `use` may only go to a lower one. `lib.rs` is the map and stands outside.
 const FLOORS: &[(&str, u8)] = &[
     ("time", 0),
+    ("table", 0),
     ("mqtt", 1),
     ("limits", 1),
     ("metrics", 1),

@@ -1,0 +1,161 @@
+//! Tables that grow a page at a time.
+//!
+//! A `Vec` of connections doubles by copying: at a million connections that is hundreds of megabytes in one turn, and the
+//! old half lies about until the allocator gives it back. Here nothing moves, and at most one page is unused. Knows
+//! nobody.
+
+use std::ops::{Index, IndexMut};
+
+/// Entries of a page.
+const PAGE: usize = 128;
+
+/// A list that only grows, without ever moving what is in it. Access costs one more step than in a `Vec`.
+#[derive(Debug)]
+pub struct Paged<T> {
+    pages: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T> Default for Paged<T> {
+    fn default() -> Paged<T> {
+        Paged { pages: Vec::new(), len: 0 }
+    }
+}
+
+impl<T> Paged<T> {
+    /// Entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds an entry at the end.
+    pub fn push(&mut self, value: T) {
+        if self.len.is_multiple_of(PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+        }
+        if let Some(page) = self.pages.last_mut() {
+            page.push(value);
+            self.len += 1;
+        }
+    }
+
+    /// An entry, if it is there.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&T> {
+        self.pages.get(index / PAGE)?.get(index % PAGE)
+    }
+
+    /// An entry to be changed, if it is there.
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
+    }
+
+    /// All entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flatten()
+    }
+}
+
+impl<T> Index<usize> for Paged<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        &self.pages[index / PAGE][index % PAGE]
+    }
+}
+
+impl<T> IndexMut<usize> for Paged<T> {
+    #[inline]
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        &mut self.pages[index / PAGE][index % PAGE]
+    }
+}
+
+/// Values under small keys that are used again: the key given back last is given out next.
+#[derive(Debug)]
+pub struct Table<T> {
+    entries: Paged<Option<T>>,
+    vacant: Vec<usize>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table { entries: Paged::default(), vacant: Vec::new() }
+    }
+}
+
+impl<T> Table<T> {
+    /// Values there are.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.vacant.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts a value in and answers its key.
+    pub fn insert(&mut self, value: T) -> usize {
+        if let Some(key) = self.vacant.pop() {
+            self.entries[key] = Some(value);
+            return key;
+        }
+        self.entries.push(Some(value));
+        self.entries.len() - 1
+    }
+
+    /// Takes a value out; its key will be used again.
+    pub fn remove(&mut self, key: usize) -> Option<T> {
+        let value = self.entries.get_mut(key)?.take()?;
+        self.vacant.push(key);
+        Some(value)
+    }
+
+    /// A value, if it is there.
+    #[inline]
+    pub fn get(&self, key: usize) -> Option<&T> {
+        self.entries.get(key)?.as_ref()
+    }
+
+    /// A value to be changed, if it is there.
+    #[inline]
+    pub fn get_mut(&mut self, key: usize) -> Option<&mut T> {
+        self.entries.get_mut(key)?.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_when_a_list_grows() {
+        let mut list = Paged::default();
+        list.push(0);
+        let first = std::ptr::from_ref(&list[0]);
+        (1..10 * PAGE).for_each(|value| list.push(value));
+        assert_eq!(first, std::ptr::from_ref(&list[0]));
+        assert!((0..10 * PAGE).all(|index| list[index] == index && list.get(index) == Some(&index)));
+        assert_eq!((list.len(), list.get(10 * PAGE), list.iter().count()), (10 * PAGE, None, 10 * PAGE));
+    }
+
+    #[test]
+    fn keys_are_used_again_and_gone_values_are_gone() {
+        let mut table = Table::default();
+        let keys: Vec<usize> = (0..300).map(|value| table.insert(value)).collect();
+        assert_eq!(table.remove(keys[7]), Some(7));
+        assert_eq!((table.remove(keys[7]), table.get(keys[7]), table.len()), (None, None, 299));
+        assert_eq!(table.insert(1000), keys[7]);
+        assert_eq!((table.get(keys[7]), table.get(keys[8])), (Some(&1000), Some(&8)));
+        assert_eq!(keys.into_iter().filter_map(|key| table.remove(key)).count(), 300);
+        assert!(table.is_empty());
+    }
+}
