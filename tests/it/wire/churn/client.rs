@@ -15,6 +15,9 @@ use crate::script::packet;
 /// How long a client may stay away.
 const AWAY_MAX_MS: usize = 40;
 
+/// Messages a publisher sends at once.
+const BURST_MAX: usize = 6;
+
 enum Role {
     Publisher(Publisher),
     Subscriber(Subscriber),
@@ -94,13 +97,17 @@ impl Client {
         }
         let phase = arena.phase();
         let is_restless = phase == Phase::Churning && self.stage != Stage::Finished && has_come;
-        if is_restless && self.rng.chance(arena.plan.restlessness) {
+        let breaks_off = is_restless && self.rng.chance(arena.plan.restlessness);
+        // Either what has come stays unanswered, or what is sent now does.
+        if breaks_off && self.rng.chance(2) {
             self.break_off(arena, now, link)?;
             return Ok(true);
         }
         if self.stage == Stage::Open {
             match &mut self.role {
-                Role::Publisher(publisher) if phase == Phase::Churning => publisher.publish(arena, &mut link.output),
+                Role::Publisher(publisher) if phase == Phase::Churning => {
+                    publisher.publish(arena, 1 + self.rng.below(BURST_MAX), &mut link.output);
+                }
                 Role::Publisher(_) | Role::Subscriber(_) => {}
             }
             if phase == Phase::Settling {
@@ -108,9 +115,14 @@ impl Client {
                 link.output.extend(packet(self.level(), "pingreq"));
             }
         }
+        let has_said = !link.output.is_empty();
         link.flush()?;
-        self.link = Some(link);
-        Ok(has_come)
+        if breaks_off {
+            self.break_off(arena, now, link)?;
+        } else {
+            self.link = Some(link);
+        }
+        Ok(has_come || has_said)
     }
 
     fn connect(&mut self, arena: &Arena) -> Result<(), String> {

@@ -57,9 +57,12 @@ impl Publisher {
         }
     }
 
-    /// Publishes as much as it may.
-    pub(super) fn publish(&mut self, arena: &Arena, out: &mut Vec<u8>) {
-        while self.sequence < arena.plan.messages && self.unacknowledged.len() < WINDOW {
+    /// Publishes as much as it may, but no more than `count_max`.
+    pub(super) fn publish(&mut self, arena: &Arena, count_max: usize, out: &mut Vec<u8>) {
+        for _ in 0..count_max {
+            if self.sequence == arena.plan.messages || self.unacknowledged.len() == WINDOW {
+                return;
+            }
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
             let packet_id = PacketId::new(self.last_id).expect("it begins with 1");
             let message = Message { packet_id, sequence: self.sequence, is_received: false };

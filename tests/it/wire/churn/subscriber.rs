@@ -86,3 +86,51 @@ fn read(payload: &[u8]) -> Option<(usize, u32)> {
     let sequence = u32::from_be_bytes(sequence.try_into().ok()?);
     Some((u32::from_be_bytes(*publisher) as usize, sequence))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use corecast::mqtt::{Forwarded, Properties};
+
+    use super::super::arena::Plan;
+    use super::*;
+
+    /// What a subscriber says to (packet identifier, sequence, DUP) from a publisher of its own QoS.
+    fn judge(qos: QoS, came: &[(u16, u32, bool)]) -> Result<(), String> {
+        let plan = Plan { clients: 16, messages: 10, restlessness: 1, shards: 1, seed: 1 };
+        let arena = Arena::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), plan);
+        let number = (0..16).find(|number| arena.qos(*number) == qos).expect("there are some of either");
+        let mut subscriber = Subscriber::new(&arena, number);
+        came.iter().try_for_each(|&(packet_id, sequence, dup)| {
+            let payload = [number as u32, sequence].map(u32::to_be_bytes).concat();
+            let publish = Publish {
+                dup,
+                qos,
+                retain: false,
+                topic: "t",
+                packet_id: PacketId::new(packet_id),
+                topic_alias: None,
+                message_expiry_interval_s: None,
+                has_subscription_identifier: false,
+                forwarded: Forwarded::default(),
+                properties: Properties::EMPTY,
+                payload: &payload,
+            };
+            subscriber.on_packet(&arena, &Packet::Publish(publish), &mut Vec::new())
+        })
+    }
+
+    #[test]
+    fn a_lost_message_a_wrong_order_and_a_second_delivery_are_found() {
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            assert_eq!(judge(qos, &[(1, 0, false), (2, 1, false), (2, 1, true), (3, 2, false)]), Ok(()));
+            assert!(judge(qos, &[(1, 0, false), (2, 2, false)]).unwrap_err().starts_with("lost or out of order"));
+        }
+        assert_eq!(judge(QoS::AtLeastOnce, &[(1, 0, false), (2, 1, false), (3, 0, true), (4, 1, true)]), Ok(()));
+        let twice = judge(QoS::ExactlyOnce, &[(1, 0, false), (2, 0, false)]);
+        assert!(twice.unwrap_err().starts_with("twice with QoS 2"));
+        let anew = judge(QoS::ExactlyOnce, &[(1, 0, false), (1, 1, false)]);
+        assert!(anew.unwrap_err().ends_with("used anew before its release"));
+    }
+}
