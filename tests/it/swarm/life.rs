@@ -51,8 +51,8 @@ impl Swarm {
         if rng.chance(3) {
             options.queue_full = QueueFull::DropOldest;
         }
-        // One message of 9,000 bytes, answers to some dozen packets, and a slice of all retained messages there may be.
-        options.outbox_slack = 12_000 + TOPICS.len() * 9_100;
+        // One message of 9,000 bytes and answers to some dozen packets.
+        options.outbox_slack = 12_000 + 9_100;
         let server_receive_maximum = usize::from(options.limits.receive_maximum);
         let count = 3 + rng.below(5);
         let people = (0..count).map(|index| {
