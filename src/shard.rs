@@ -83,7 +83,7 @@ impl Shard {
             }
             Event::Closed { connection } => on_closed(&mut self.state, now, connection),
             Event::Tick => self.on_tick(now),
-            Event::Drain { deadline: _ } => self.on_drain(now),
+            Event::Drain { deadline } => self.on_drain(now, deadline),
         }
     }
 
@@ -135,7 +135,7 @@ impl Shard {
 
     /// Whether the goodbyes of a drain have all been said: no connection is left.
     pub fn is_drained(&self) -> bool {
-        self.state.draining && self.state.metrics.connections_now == 0
+        self.state.draining.is_some() && self.state.metrics.connections_now == 0
     }
 
     /// Whether nothing is left of any client: no session, subscription, interest, timer or work.
@@ -453,8 +453,8 @@ impl Shard {
     }
 
     /// Begins to end: no CONNECT is accepted any more, and who is here is told.
-    fn on_drain(&mut self, now: Time) {
-        self.state.draining = true;
+    fn on_drain(&mut self, now: Time, deadline: Time) {
+        self.state.draining = Some(deadline);
         let open: Vec<ConnectionId> = (0..)
             .zip(self.state.slots.iter())
             .filter_map(|(index, slot)| {

@@ -157,7 +157,7 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
         state.metrics.connections_over_limit_total += 1;
         return Err(Fault::new(ReasonCode::QuotaExceeded, "too many connections"));
     }
-    if state.draining {
+    if state.draining.is_some() {
         return Err(match state.options.server_reference {
             Some(_) => Fault::new(ReasonCode::UseAnotherServer, "server is shutting down"),
             None => Fault::new(ReasonCode::ServerUnavailable, "server is shutting down"),

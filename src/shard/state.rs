@@ -129,7 +129,8 @@ pub(crate) struct State {
     /// The timer that is set for expiring retained messages.
     pub(crate) retained_timer: Option<Time>,
     pub(crate) recent: Recent,
-    pub(crate) draining: bool,
+    /// Set once the process ends: by when everybody must be gone.
+    pub(crate) draining: Option<Time>,
     pub(crate) metrics: Metrics,
     /// Reused by every publication.
     pub(crate) route: Route,
@@ -164,7 +165,7 @@ impl State {
             assigned_ids: 0,
             retained_timer: None,
             recent: Recent::default(),
-            draining: false,
+            draining: None,
             metrics: Metrics::default(),
             route: Route::default(),
             encoder: Encoder::default(),
@@ -335,7 +336,8 @@ impl State {
 
     /// Lets a connection say its last words: flush, half-close, and be closed when the peer closes or the time is over.
     pub(crate) fn finish(&mut self, now: Time, id: ConnectionId) {
-        let deadline = now + self.options.limits.linger_timeout;
+        let longest = now + self.options.limits.linger_timeout;
+        let deadline = self.draining.map_or(longest, |deadline| deadline.min(longest));
         if let Some(slot) = self.slot_mut(id) {
             slot.connection.phase = Phase::Lingering;
             slot.session = None;
