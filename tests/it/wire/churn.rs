@@ -66,7 +66,7 @@ fn churn(plan: Plan) {
         }
         direct(&arena, &failed, failures, &leashes);
     });
-    eprintln!("churn: {}, in {:.1} s", arena.summary(), started.elapsed().as_secs_f64());
+    eprintln!("churn: {}, none repeated at QoS 2, in {:.1} s", arena.summary(), started.elapsed().as_secs_f64());
     let report = broker.report();
     for (name, value, _) in report.rows().filter(|(name, ..)| name.starts_with("dropped_")) {
         assert_eq!(value, 0, "{name}: the bounds were to be out of reach");

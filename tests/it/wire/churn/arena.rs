@@ -105,7 +105,7 @@ impl Arena {
     pub(super) fn summary(&self) -> String {
         format!(
             "{clients} publishers x {clients} subscribers on {shards} shards, seed {seed}: {acknowledged} of {sent} \
-             messages acknowledged, {delivered} of {wanted} delivered, {repeated} repeated at QoS 1 and 0 at QoS 2, \
+             messages acknowledged, {delivered} of {wanted} delivered, {repeated} repeated at QoS 1, \
              {disconnects} disconnects",
             clients = self.plan.clients,
             shards = self.plan.shards,
