@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::error::RuntimeError;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
@@ -38,17 +38,7 @@ pub(super) fn choose_cpus(requested: &[usize], shards: usize) -> Result<Vec<usiz
 /// `connections_max`. One more can then be refused with a reason instead of waiting unaccepted.
 pub(super) fn raise_open_files(connections_max: usize) -> usize {
     match raise(Resource::OpenFiles) {
-        Ok(limit) => {
-            let room = connections_that_fit(limit, connections_max);
-            if room < connections_max {
-                info!(
-                    connections_max = room,
-                    open_files = limit,
-                    "the limit of open files bounds the connections; raise it for more (ulimit -n, LimitNOFILE=)"
-                );
-            }
-            room
-        }
+        Ok(limit) => connections_that_fit(limit, connections_max),
         Err(error) => {
             warn!(%error, "cannot raise the limit of open files");
             connections_max

@@ -89,7 +89,7 @@ impl Shards {
             let _ = start.send(rings.clone());
         }
         for address in &shards.addresses {
-            info!(%address, shards = shards.members.len(), "listening");
+            info!(%address, shards = shards.members.len(), connections_max, "listening");
         }
         Ok(shards)
     }

@@ -89,8 +89,8 @@ fn too_few_files_to_start_with_are_a_line_not_a_panic() {
 #[test]
 fn few_open_files_bound_the_connections_and_those_beyond_are_told() {
     let mut program = Program::run_below("ulimit -n 260 && exec", ANYWHERE);
-    program.says("bounds the connections");
     let address = program.listens();
+    assert!(program.said().contains("connections_max=4"), "{}", program.said());
     let mut inside = Vec::new();
     let refused = loop {
         let mut caller = Caller::open(address, 5);

@@ -78,6 +78,11 @@ impl Program {
         }
     }
 
+    /// The line it has said last.
+    pub(super) fn said(&self) -> &str {
+        self.said.last().map_or("", String::as_str)
+    }
+
     /// Waits until it listens; answers where.
     #[track_caller]
     pub(super) fn listens(&mut self) -> SocketAddr {
@@ -129,12 +134,11 @@ impl Drop for Program {
 }
 
 impl Outcome {
-    /// Refused: this exit code, and this in the one line it has said beside what is for information only.
+    /// Refused: this exit code, and this in the one line it has said.
     #[track_caller]
     pub(super) fn is_refusal(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        let lines: Vec<&String> = self.errors.iter().filter(|line| !line.contains(" INFO ")).collect();
-        let [line] = lines[..] else { panic!("one line is wanted, not {self:#?}") };
+        let [line] = &self.errors[..] else { panic!("one line is wanted, not {self:#?}") };
         for text in texts {
             assert!(line.contains(text), "{text:?} is not in {line:?}");
         }
