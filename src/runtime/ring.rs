@@ -246,6 +246,11 @@ impl Ring {
         }
     }
 
+    /// The kernel has found no buffer for a receive: lets it have more, if there are more.
+    pub(super) fn add_buffers(&mut self) {
+        self.buffers.widen();
+    }
+
     /// Whether the kernel may have a buffer left to receive into.
     pub(super) fn has_free_buffers(&self) -> bool {
         self.buffers.has_free()

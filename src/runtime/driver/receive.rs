@@ -91,6 +91,9 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
         Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => state.ring.recycle(completion),
         Err(libc::ENOBUFS) => {
             state.counters.receive_buffer_shortages_total += 1;
+            if mem::replace(&mut state.widened, state.turn) != state.turn {
+                state.ring.add_buffers();
+            }
             state.starved.push(connection);
             state.ring.recycle(completion);
             return state.settle(connection);

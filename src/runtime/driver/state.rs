@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) refused_now: usize,
     /// Connections whose outbox is looked at when the turn ends.
     pub(super) dirty: Vec<ConnectionId>,
+    /// The last turn that more receive buffers were added in: doubling them once is answer enough to all who found none.
+    pub(super) widened: u32,
     /// Connections that found no receive buffer.
     pub(super) starved: Vec<ConnectionId>,
     /// Connections whose held bytes may be delivered.
@@ -71,6 +73,7 @@ impl State {
             is_held: false,
             refused_now: 0,
             dirty: Vec::new(),
+            widened: 0,
             starved: Vec::new(),
             resumed: Vec::new(),
             waiting: VecDeque::new(),

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::types::BufRingEntry;
 use io_uring::IoUring;
 
+/// Buffers that circulate from the start.
+const CIRCULATING_MIN: u16 = 64;
+
 /// A registered ring of equally large buffers.
 #[derive(Debug)]
 pub(super) struct BufferRing {
@@ -16,6 +19,9 @@ pub(super) struct BufferRing {
     table: Pages,
     memory: Pages,
     count: u16,
+    /// Buffers in use, by the kernel or by completions: the first ones. The kernel takes them in turn, so every one that
+    /// circulates is memory and cache; more are added only when they have not been enough.
+    circulating: u16,
     buffer_bytes: usize,
     /// Where the next entry of the table goes; wraps.
     tail: u16,
@@ -37,21 +43,33 @@ impl BufferRing {
             let address = table.start.as_ptr() as u64;
             uring.submitter().register_buf_ring_with_flags(address, count, group, 0)?;
         }
-        let mut buffers = BufferRing { table, memory, count, buffer_bytes, tail: 0, lent: usize::from(count) };
-        for buffer in 0..count {
-            buffers.give_back(buffer);
-        }
+        let mut buffers = BufferRing { table, memory, count, circulating: 0, buffer_bytes, tail: 0, lent: 0 };
+        buffers.circulate(CIRCULATING_MIN);
         Ok(buffers)
+    }
+
+    /// The kernel has found no buffer: twice as many circulate from now on, as far as there are so many.
+    pub(super) fn widen(&mut self) {
+        self.circulate(self.circulating.saturating_mul(2));
+    }
+
+    fn circulate(&mut self, wanted: u16) {
+        let wanted = wanted.min(self.count);
+        for buffer in self.circulating..wanted {
+            self.lent += 1;
+            self.circulating += 1;
+            self.give_back(buffer);
+        }
     }
 
     /// Completions have been collected that own this many more buffers.
     pub(super) fn lent(&mut self, count: usize) {
         self.lent += count;
-        debug_assert!(self.lent <= usize::from(self.count));
+        debug_assert!(self.lent <= usize::from(self.circulating));
     }
 
     pub(super) fn has_free(&self) -> bool {
-        self.lent < usize::from(self.count)
+        self.lent < usize::from(self.circulating)
     }
 
     /// The first `count` bytes of a lent buffer.
