@@ -95,9 +95,10 @@ impl Credits {
         }
     }
 
-    /// The publisher has been told.
+    /// The publisher has been told; what it reads of its credit afterwards is as new as the last telling that was spared.
     pub(crate) fn unqueue(&self, publisher: u32) {
-        self.publishers[publisher as usize].is_queued.store(false, Ordering::Release);
+        // A swap and not a store: it takes over from whoever found the mark set.
+        self.publishers[publisher as usize].is_queued.swap(false, Ordering::AcqRel);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::client::Manners;
 use crate::live::Live;
 use crate::orders::{lock, Clock, Collected, Mailbox, Order, Progress};
 use crate::plan::Plan;
+use crate::system::settle_thread;
 use crate::tally::histogram;
 use crate::usage::usage;
 use crate::worker::{Setup, Worker};
@@ -96,7 +97,7 @@ impl Fleet {
             };
             let core = conditions.cores.get(index % conditions.cores.len().max(1)).copied();
             let run = move || -> Result<()> {
-                crate::system::settle_thread(core)?;
+                settle_thread(core)?;
                 Worker::new(setup)?.run()
             };
             threads.push(

@@ -142,9 +142,9 @@ impl SharedLedger {
         SharedLedger { seen: vec![Vec::new(); flows], next, flows, truth: Truth::default() }
     }
 
-    /// Whether the order is watched.
-    pub(crate) fn watches_order(&self) -> bool {
-        !self.next.is_empty()
+    /// Whether the order of so many can be watched.
+    pub(crate) fn watches_order(flows: u32, members: u32) -> bool {
+        (flows as usize).saturating_mul(members as usize) <= ORDER_CELLS_MAX
     }
 
     #[inline]

@@ -20,7 +20,8 @@ pub(crate) struct Choices<'a> {
     pub(crate) prefix: &'a str,
     /// Where connections come from, in turn; none: the system chooses.
     pub(crate) sources: &'a [IpAddr],
-    pub(crate) window: u32,
+    /// Of the closed loop.
+    pub(crate) window: Option<u32>,
     pub(crate) in_flight_max: u16,
     pub(crate) is_live: bool,
 }
@@ -64,9 +65,9 @@ pub(crate) fn plan(load: &Load, choices: &Choices<'_>) -> Plan {
         let client = publisher(load, choices, index, &mut books[thread]);
         lists[thread].push(Member::new(client, Group::Publishers, false, next_source.next()));
     }
-    let credits = Arc::new(Credits::new(&homes, load.receivers(), choices.window));
+    let credits = Arc::new(Credits::new(&homes, load.receivers(), choices.window.unwrap_or(1)));
     let shares = lists.into_iter().zip(books).map(|(members, books)| {
-        let mut tally = Tally::new(Arc::clone(&credits), load.publishers, choices.is_live);
+        let mut tally = Tally::new(Arc::clone(&credits), load.publishers, choices.is_live, choices.window.is_some());
         tally.ledgers = books.ledgers;
         if load.shape == Shape::SharedSub {
             tally.shared = Some(SharedLedger::new(load.flows(), books.shared_members as usize));
@@ -182,7 +183,7 @@ mod tests {
     use crate::catalogue::SCENARIOS;
 
     fn small(load: &Load, threads: usize) -> Plan {
-        let choices = Choices { threads, prefix: "t", sources: &[], window: 8, in_flight_max: 8, is_live: false };
+        let choices = Choices { threads, prefix: "t", sources: &[], window: Some(8), in_flight_max: 8, is_live: false };
         plan(load, &choices)
     }
 

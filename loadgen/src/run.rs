@@ -1,5 +1,6 @@
 //! The conductor: phases of a run, one after the other, each with a deadline.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,7 @@ use crate::report::{
     BrokerReport, ConnectReport, Latency, LoadReport, OwnReport, Report, TrafficReport, TruthReport, WorstReport,
     SCHEMA,
 };
+use crate::system::{interruption, raise_open_files};
 use crate::tally::histogram;
 use crate::usage::{own_cpu, usage, Cpu, Usage};
 
@@ -35,14 +37,14 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn start(load: Load, options: Options) -> Result<Run> {
-        crate::system::raise_open_files(u64::from(load.connections()))?;
-        let interrupted = crate::system::interruption()?;
+        raise_open_files(u64::from(load.connections()))?;
+        let interrupted = interruption()?;
         let sources = options.sources_for(&load);
         let choices = Choices {
             threads: options.threads,
             prefix: &options.prefix,
             sources: &sources,
-            window: options.window.unwrap_or(1),
+            window: options.window,
             in_flight_max: options.in_flight_max,
             is_live: options.is_live,
         };
@@ -238,7 +240,7 @@ impl Run {
         if report.truth.stalls > 0 {
             report.warnings.push(format!("{} times a publisher waited in vain for its window", report.truth.stalls));
         }
-        if load.shape == Shape::SharedSub && u64::from(load.publishers) * u64::from(load.subscribers) > 4 << 20 {
+        if load.shape == Shape::SharedSub && !SharedLedger::watches_order(load.publishers, load.subscribers) {
             report.warnings.push("too many publishers times sharers to watch the order".to_owned());
         }
         report.ok = report.problems.is_empty() && !report.truth.is_violated() && !report.interrupted;
@@ -254,15 +256,14 @@ struct Sum {
     truth: Truth,
     truth_slow: Truth,
     worst: Vec<WorstReport>,
-    faults: std::collections::BTreeMap<String, u64>,
+    faults: BTreeMap<String, u64>,
     busiest: f64,
     lag_ns_max: u64,
 }
 
 fn sum_up(parts: &[Collected], measured: &Measured) -> Sum {
     let (mut latency, mut connect) = (histogram(), histogram());
-    let (mut truth, mut truth_slow, mut faults) =
-        (Truth::default(), Truth::default(), std::collections::BTreeMap::new());
+    let (mut truth, mut truth_slow, mut faults) = (Truth::default(), Truth::default(), BTreeMap::new());
     let mut shared: Option<SharedLedger> = None;
     let mut worst = Vec::new();
     for part in parts {

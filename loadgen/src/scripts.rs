@@ -1,6 +1,7 @@
 //! What the scenarios do in turn.
 
 use anyhow::Result;
+use corecast::mqtt::QoS;
 
 use crate::fleet::Waited;
 use crate::load::{Load, Shape};
@@ -117,7 +118,7 @@ impl Run {
         let began_ns = self.fleet.clock.now_ns();
         let pacing = Pacing::Burst { messages: each };
         self.fleet.order(|_| Order::Publish { pacing, measured: began_ns..began_ns + SCRIPT_NS_MAX });
-        let needs_answers = self.load.publish_qos != corecast::mqtt::QoS::AtMostOnce;
+        let needs_answers = self.load.publish_qos != QoS::AtMostOnce;
         let waited = self.fleet.wait(name, began_ns + SCRIPT_NS_MAX, |totals| {
             totals.sent >= messages && (totals.acknowledged >= messages || !needs_answers)
         })?;

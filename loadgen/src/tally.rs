@@ -44,8 +44,8 @@ pub(crate) struct Tally {
     pub(crate) woken: Vec<u32>,
     pub(crate) ledgers: Vec<Ledger>,
     pub(crate) shared: Option<SharedLedger>,
-    /// Whether windows are to be moved.
-    pub(crate) is_closed_loop: bool,
+    /// Whether windows are to be moved. From the first message on: another thread may publish before this one has heard.
+    is_closed_loop: bool,
     credits: Arc<Credits>,
     publishers: u32,
     run: Run,
@@ -62,7 +62,7 @@ struct Run {
 
 impl Tally {
     /// `publishers` of all threads.
-    pub(crate) fn new(credits: Arc<Credits>, publishers: u32, is_live: bool) -> Tally {
+    pub(crate) fn new(credits: Arc<Credits>, publishers: u32, is_live: bool, is_closed_loop: bool) -> Tally {
         Tally {
             latency: histogram(),
             recent: is_live.then(histogram),
@@ -73,7 +73,7 @@ impl Tally {
             woken: Vec::new(),
             ledgers: Vec::new(),
             shared: None,
-            is_closed_loop: false,
+            is_closed_loop,
             credits,
             publishers: publishers.max(1),
             run: Run::default(),
@@ -171,10 +171,9 @@ mod tests {
 
     fn tally(receivers: u32) -> Tally {
         let homes = [Home { thread: 0, client: 0 }, Home { thread: 0, client: 1 }];
-        let mut tally = Tally::new(Arc::new(Credits::new(&homes, receivers, 4)), 2, true);
+        let mut tally = Tally::new(Arc::new(Credits::new(&homes, receivers, 4)), 2, true, true);
         tally.ledgers.push(Ledger::new(0, 2));
         tally.measured = 100..200;
-        tally.is_closed_loop = true;
         tally
     }
 

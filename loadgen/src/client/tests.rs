@@ -17,7 +17,7 @@ fn manners(version: ProtocolVersion) -> Manners {
 }
 
 fn tally() -> Tally {
-    let mut tally = Tally::new(Arc::new(Credits::new(&[Home { thread: 0, client: 0 }], 1, 8)), 1, false);
+    let mut tally = Tally::new(Arc::new(Credits::new(&[Home { thread: 0, client: 0 }], 1, 8)), 1, false, false);
     tally.ledgers.push(Ledger::new(0, 1));
     tally
 }

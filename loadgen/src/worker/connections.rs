@@ -7,7 +7,8 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use crate::client::{Fault, Stage};
 use crate::link::Reading;
 use crate::orders::Group;
-use crate::worker::Worker;
+
+use super::state::Worker;
 
 /// Connections under way at once, of one thread.
 const CONNECTING_MAX: usize = 128;

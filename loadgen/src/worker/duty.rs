@@ -7,7 +7,8 @@ use rustix::time::{clock_gettime, ClockId};
 use crate::ledger::Truth;
 use crate::orders::{lock, Collected, Mailbox, Order};
 use crate::tally::{histogram, Account};
-use crate::worker::Worker;
+
+use super::state::Worker;
 
 /// Subscribers named in a report.
 const WORST_MAX: usize = 5;

@@ -5,7 +5,8 @@ use corecast::mqtt::{Packet, ProtocolVersion};
 use crate::client::Stage;
 use crate::orders::Pacing;
 use crate::pace::{due_ns, slots_due};
-use crate::worker::Worker;
+
+use super::state::Worker;
 
 /// Bytes written for one publisher before others have their turn.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -32,7 +33,6 @@ impl Worker {
         self.pace.slots = 0;
         self.pace.idle_since_ns = now_ns;
         self.pace.lag_ns_max = 0;
-        self.setup.tally.is_closed_loop = matches!(pacing, Pacing::Window { .. });
         match pacing {
             Pacing::Fixed { .. } => {}
             Pacing::Window { .. } | Pacing::Burst { .. } => self.ready.extend(0..self.setup.members.len() as u32),
@@ -132,9 +132,8 @@ impl Worker {
             }
             Pacing::Window { window, until_ns } if now_ns < until_ns => {
                 let received = self.setup.credits.received(publisher.index);
-                let limit =
-                    (received + publisher.forgiven + u64::from(window)).min(received + self.setup.credits.lead_max());
-                (limit, None)
+                let lead = (publisher.forgiven + u64::from(window)).min(self.setup.credits.lead_max());
+                (received + lead, None)
             }
             Pacing::Window { .. } => return Pumped::Done,
             Pacing::Burst { messages } => (before + messages, None),
