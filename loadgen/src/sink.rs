@@ -89,7 +89,7 @@ enum Fate {
 impl Faults {
     fn next(&mut self) -> Fate {
         self.deliveries += 1;
-        let is_due = |every: u64| every > 0 && self.deliveries % every == 0;
+        let is_due = |every: u64| every > 0 && self.deliveries.is_multiple_of(every);
         match () {
             () if is_due(self.drop) => Fate::Dropped,
             () if is_due(self.duplicate) => Fate::Duplicated,

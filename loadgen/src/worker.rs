@@ -32,8 +32,7 @@ impl Worker {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error).context("epoll_wait"),
             }
-            for index in 0..events.len() {
-                let event = events[index];
+            for event in &events {
                 self.on_event(event.data.u64(), event.flags);
             }
         }
