@@ -55,6 +55,7 @@ pub(super) fn faults_of(sources: &[Source]) -> Vec<String> {
         globs(source, &mut faults);
         purity(source, &mut faults);
         arrows(source, &mut faults);
+        load_generator(source, &mut faults);
         parents(source, &modules, &mut faults);
     }
     faults
@@ -172,6 +173,26 @@ fn arrows(source: &Source, faults: &mut Vec<String>) {
     }
 }
 
+/// It has to be able to load any broker, so it knows this one's codec only.
+fn load_generator(source: &Source, faults: &mut Vec<String>) {
+    if !source.path.starts_with("loadgen/") {
+        return;
+    }
+    for import in source.imports() {
+        if let ["corecast", room, ..] = strings(&import.path)[..] {
+            if room != "mqtt" {
+                faults.push(source.fault(import.at, &format!("loadgen must not know {room}: mqtt only")));
+            }
+        }
+    }
+    for at in source.words("corecast") {
+        let is_import = source.use_statements().iter().any(|statement| statement.contains(&at));
+        if source.code[at..].starts_with("corecast::") && !is_import {
+            faults.push(source.fault(at, "a dependency is a `use` line at the top, not a path inside the code"));
+        }
+    }
+}
+
 fn parents(source: &Source, modules: &[Vec<String>], faults: &mut Vec<String>) {
     let Some(module) = module_of(&source.path).filter(|module| module.len() > 1) else { return };
     let parent = &module[..module.len() - 1];
@@ -286,6 +307,14 @@ mod tests {
         refused("tests/it/x.rs", "#[ignore = \"why\"]\nfn f() {}", "tests/it/x.rs:1: a test that is ignored");
         refused("tests/it/x.rs", "fn f() { thread::sleep(x) }", "tests/it/x.rs:1: nothing sleeps");
         refused("tests/it/x.rs", "use std::thread::sleep;", "tests/it/x.rs:1: nothing sleeps");
+    }
+
+    #[test]
+    fn the_load_generator_knows_the_codec_only() {
+        accepted("loadgen/src/client.rs", "use corecast::mqtt::{Packet, QoS};");
+        refused("loadgen/src/client.rs", "use corecast::router::Router;", "loadgen/src/client.rs:1: loadgen must not");
+        refused("loadgen/src/client.rs", "fn f() { corecast::mqtt::g() }", "loadgen/src/client.rs:1: a dependency is");
+        refused("loadgen/src/client.rs", "fn f() { unsafe { g() } }", "loadgen/src/client.rs:1: this file is not in");
     }
 
     #[test]

@@ -1,0 +1,232 @@
+//! From a load to clients: who they are, what they subscribe to, what they publish, and on which thread they live.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::credit::{Credits, Home};
+use crate::ledger::{Ledger, SharedLedger};
+use crate::load::{Load, Shape};
+use crate::orders::Group;
+use crate::publisher::Publisher;
+use crate::tally::{Account, Tally};
+use crate::wire::Template;
+use crate::worker::Member;
+
+/// What does not follow from the load.
+pub(crate) struct Choices<'a> {
+    pub(crate) threads: usize,
+    /// Of topics and client identifiers.
+    pub(crate) prefix: &'a str,
+    /// Where connections come from, in turn; none: the system chooses.
+    pub(crate) sources: &'a [IpAddr],
+    /// Of the closed loop.
+    pub(crate) window: Option<u32>,
+    pub(crate) in_flight_max: u16,
+    pub(crate) is_live: bool,
+}
+
+/// What each thread is given.
+pub(crate) struct Share {
+    pub(crate) members: Vec<Member>,
+    pub(crate) tally: Tally,
+    pub(crate) publishers: u32,
+}
+
+pub(crate) struct Plan {
+    pub(crate) shares: Vec<Share>,
+    pub(crate) credits: Arc<Credits>,
+    pub(crate) flows: u32,
+}
+
+/// Which one in so many stops reading.
+const SLOW_EVERY: u32 = 10;
+
+/// Lays out all clients.
+pub(crate) fn plan(load: &Load, choices: &Choices<'_>) -> Plan {
+    let threads = choices.threads;
+    let mut lists: Vec<Vec<Member>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut books: Vec<Books> = (0..threads).map(|_| Books::default()).collect();
+    let mut homes = Vec::new();
+    let mut next_source = choices.sources.iter().copied().cycle();
+    for index in 0..load.subscribers {
+        let thread = index as usize % threads;
+        let client = subscriber(load, choices, index, &mut books[thread], false);
+        let is_slow = load.shape == Shape::SlowConsumer && index % SLOW_EVERY == 0;
+        lists[thread].push(Member::new(client, Group::Subscribers, is_slow, next_source.next()));
+        if load.shape == Shape::TakeoverStorm {
+            let double = subscriber(load, choices, index, &mut books[thread], true);
+            lists[thread].push(Member::new(double, Group::Doubles, false, next_source.next()));
+        }
+    }
+    for index in 0..load.publishers {
+        let thread = index as usize % threads;
+        homes.push(Home { thread: thread as u32, client: lists[thread].len() as u32 });
+        let client = publisher(load, choices, index, &mut books[thread]);
+        lists[thread].push(Member::new(client, Group::Publishers, false, next_source.next()));
+    }
+    let credits = Arc::new(Credits::new(&homes, load.receivers(), choices.window.unwrap_or(1)));
+    let shares = lists.into_iter().zip(books).map(|(members, books)| {
+        let mut tally = Tally::new(Arc::clone(&credits), load.publishers, choices.is_live, choices.window.is_some());
+        tally.ledgers = books.ledgers;
+        if load.shape == Shape::SharedSub {
+            tally.shared = Some(SharedLedger::new(load.flows(), books.shared_members as usize));
+        }
+        let publishers = members.iter().filter(|member| member.client.publisher.is_some()).count() as u32;
+        Share { members, tally, publishers }
+    });
+    Plan { shares: shares.collect(), credits: Arc::clone(&credits), flows: load.flows() }
+}
+
+/// The accounts of a thread as they are opened.
+#[derive(Default)]
+struct Books {
+    ledgers: Vec<Ledger>,
+    shared_members: u32,
+}
+
+impl Books {
+    fn own(&mut self, first: u32, count: u32) -> Account {
+        self.ledgers.push(Ledger::new(first, count));
+        Account::Own(self.ledgers.len() as u32 - 1)
+    }
+
+    fn shared(&mut self) -> Account {
+        self.shared_members += 1;
+        Account::Shared(self.shared_members - 1)
+    }
+}
+
+fn subscriber(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books, is_double: bool) -> Client {
+    let prefix = choices.prefix;
+    let all = || vec![format!("{prefix}/#")];
+    let one = |flow: u32| vec![format!("{prefix}/{}", load.topic_number(flow))];
+    let (filters, account) = match load.shape {
+        Shape::PointToPoint | Shape::OfflineSessions => (one(index), books.own(index, 1)),
+        Shape::Broadcast | Shape::SlowConsumer => {
+            let topics = if load.items > 0 { load.items } else { load.publishers };
+            ((0..topics).flat_map(one).collect(), books.own(0, load.publishers))
+        }
+        Shape::BroadcastByWildcard => (all(), books.own(0, load.publishers)),
+        Shape::SharedSub => (vec![format!("$share/benchmark/{prefix}/#")], books.shared()),
+        Shape::Wildcard => {
+            let (first, end) =
+                (slice(load.items, load.subscribers, index), slice(load.items, load.subscribers, index + 1));
+            ((first..end).map(|item| tree(prefix, item).0).collect(), books.own(first, end - first))
+        }
+        Shape::Retained => (all(), books.own(0, load.items)),
+        Shape::Connections => (Vec::new(), Account::Nobody),
+        // With a subscription each, as clients that return have something to return to.
+        Shape::ReconnectStorm | Shape::TakeoverStorm => (one(index), Account::Nobody),
+        Shape::Ring => (Vec::new(), Account::Nobody),
+    };
+    debug_assert!(!is_double || account == Account::Nobody);
+    let filters = filters.into_iter().map(String::into_boxed_str).collect();
+    Client::new(&format!("{prefix}-s{index}"), filters, account, load.is_clean && load.shape != Shape::OfflineSessions)
+}
+
+fn publisher(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books) -> Client {
+    let prefix = choices.prefix;
+    let is_retained = load.shape == Shape::Retained;
+    let topic = |flow: u32| match load.shape {
+        Shape::Wildcard => tree(prefix, flow).1,
+        Shape::Retained => format!("{prefix}/{}/{flow}", flow % 100),
+        Shape::PointToPoint
+        | Shape::Broadcast
+        | Shape::BroadcastByWildcard
+        | Shape::SharedSub
+        | Shape::Ring
+        | Shape::Connections
+        | Shape::ReconnectStorm
+        | Shape::TakeoverStorm
+        | Shape::OfflineSessions
+        | Shape::SlowConsumer => format!("{prefix}/{}", load.topic_number(flow)),
+    };
+    let template = |flow| Template::new(load.version, &topic(flow), load.publish_qos, is_retained, load.payload_bytes);
+    let flows = (index..load.flows()).step_by(load.publishers as usize);
+    let topics: Box<[(u32, Template)]> = flows.map(|flow| (flow, template(flow))).collect();
+    let (filters, account): (Box<[Box<str>]>, Account) = if load.shape == Shape::Ring {
+        let other = (index + 1) % load.publishers;
+        ([format!("{prefix}/{}", other + 1).into_boxed_str()].into(), books.own(other, 1))
+    } else {
+        (Box::new([]), Account::Nobody)
+    };
+    let mut client = Client::new(&format!("{prefix}-p{index}"), filters, account, true);
+    if !topics.is_empty() {
+        client.publisher = Some(Publisher::new(index, topics, load.publish_qos, choices.in_flight_max));
+    }
+    client
+}
+
+/// Where part `index` of `parts` begins.
+fn slice(count: u32, parts: u32, index: u32) -> u32 {
+    (u64::from(count) * u64::from(index) / u64::from(parts.max(1))) as u32
+}
+
+/// A filter in a tree of regions, sites and lines, and a topic that no other of these filters matches.
+fn tree(prefix: &str, item: u32) -> (String, String) {
+    let (region, site, line) = (item % 7, item / 7 % 50, item / 350 % 20);
+    let filter = match item % 4 {
+        0 => format!("{prefix}/r{region}/+/l{line}/d{item}"),
+        1 => format!("{prefix}/+/s{site}/+/d{item}"),
+        2 => format!("{prefix}/r{region}/s{site}/l{line}/d{item}/#"),
+        _ => format!("{prefix}/r{region}/s{site}/+/d{item}/#"),
+    };
+    (filter, format!("{prefix}/r{region}/s{site}/l{line}/d{item}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use corecast::mqtt::matches;
+
+    use super::*;
+    use crate::catalogue::SCENARIOS;
+
+    fn small(load: &Load, threads: usize) -> Plan {
+        let choices = Choices { threads, prefix: "t", sources: &[], window: Some(8), in_flight_max: 8, is_live: false };
+        plan(load, &choices)
+    }
+
+    #[test]
+    fn every_flow_of_every_scenario_reaches_those_who_expect_it_and_nobody_else() {
+        for scenario in SCENARIOS {
+            let load = scenario.load.clone().scaled(20.0 / f64::from(scenario.load.connections().max(20)));
+            let plan = small(&load, 3);
+            let members = || plan.shares.iter().flat_map(|share| share.members.iter().map(move |m| (share, m)));
+            assert_eq!(members().count() as u32, load.connections(), "{}", scenario.name);
+            for (_, publishing) in members() {
+                for (flow, topic) in publishing.client.publisher.iter().flat_map(Publisher::topics) {
+                    let mut receivers = 0;
+                    for (share, member) in members() {
+                        let filters = member.client.filters.iter();
+                        let is_match = filters.filter(|filter| {
+                            let filter = filter.strip_prefix("$share/benchmark/").unwrap_or(filter);
+                            matches(filter, &topic)
+                        });
+                        let expected = match member.client.account {
+                            Account::Own(at) => share.tally.ledgers[at as usize].flows().contains(&flow),
+                            Account::Shared(_) => true,
+                            Account::Nobody => false,
+                        };
+                        assert_eq!(is_match.count(), usize::from(expected), "{}: {topic}", scenario.name);
+                        receivers += u32::from(expected);
+                    }
+                    if load.shape != Shape::SharedSub {
+                        assert_eq!(receivers, load.receivers(), "{}: {topic}", scenario.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn homes_lead_to_publishers() {
+        let load = Load { publishers: 7, subscribers: 7, ..Load::PLAIN };
+        let plan = small(&load, 3);
+        for index in 0..7 {
+            let home = plan.credits.home(index);
+            let member = &plan.shares[home.thread as usize].members[home.client as usize];
+            assert_eq!(member.client.publisher.as_ref().map(|publisher| publisher.index), Some(index));
+        }
+    }
+}
