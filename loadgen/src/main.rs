@@ -1,6 +1,6 @@
 //! loadgen: loads any MQTT broker and accounts for every message.
 //!
-//! A conductor ([`run`], [`scripts`]) orders threads about ([`worker`]); each drives its clients, which are pure state
+//! A conductor ([`mod@run`], [`scripts`]) orders threads about ([`worker`]); each drives its clients, which are pure state
 //! machines ([`client`], [`publisher`]), from one epoll. Of Corecast it knows the codec only.
 
 mod arguments;

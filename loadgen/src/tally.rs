@@ -18,6 +18,8 @@ pub(crate) enum Account {
     Nobody,
     /// A ledger of its own, by index.
     Own(u32),
+    /// The same for one that stops reading for a while: its latencies say nothing of the broker.
+    Slow(u32),
     /// The ledger of its share group, as this member.
     Shared(u32),
 }
@@ -85,7 +87,7 @@ impl Tally {
     #[inline]
     pub(crate) fn enter(&mut self, account: Account, stamp: Stamp, now_ns: u64) {
         let (arrival, before) = match account {
-            Account::Own(ledger) => match self.ledgers.get_mut(ledger as usize) {
+            Account::Own(ledger) | Account::Slow(ledger) => match self.ledgers.get_mut(ledger as usize) {
                 Some(ledger) => ledger.enter(stamp.flow, stamp.sequence),
                 None => (Arrival::Foreign, 0),
             },
@@ -103,7 +105,10 @@ impl Tally {
         if self.measured.contains(&now_ns) {
             self.delivered_measured += 1;
         }
-        self.time(stamp.intended_ns, now_ns);
+        match account {
+            Account::Own(_) | Account::Shared(_) => self.time(stamp.intended_ns, now_ns),
+            Account::Slow(_) | Account::Nobody => {}
+        }
         if !self.is_closed_loop {
             return;
         }
@@ -193,6 +198,15 @@ mod tests {
         assert_eq!((tally.delivered, tally.delivered_measured, tally.latency.len()), (5, 3, 3));
         assert_eq!((tally.latency.min(), tally.latency.max()), (50, 101));
         assert_eq!(tally.recent.as_ref().map(Histogram::len), Some(5));
+    }
+
+    #[test]
+    fn who_does_not_read_has_no_latency() {
+        let mut tally = tally(1);
+        tally.enter(Account::Slow(0), Stamp { flow: 0, sequence: 0, intended_ns: 100 }, 150);
+        tally.settle();
+        assert_eq!((tally.delivered, tally.latency.len()), (1, 0));
+        assert_eq!(tally.ledgers[0].close(|_| 1).lost, 1, "the other flow's");
     }
 
     #[test]

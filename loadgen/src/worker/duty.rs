@@ -46,7 +46,7 @@ impl Worker {
         let sent_of = |flow: u32| sent.get(flow as usize).copied().unwrap_or(0);
         let (mut truth, mut truth_slow, mut worst) = (Truth::default(), Truth::default(), Vec::new());
         for member in &self.setup.members {
-            let Account::Own(ledger) = member.client.account else { continue };
+            let (Account::Own(ledger) | Account::Slow(ledger)) = member.client.account else { continue };
             let Some(ledger) = tally.ledgers.get(ledger as usize) else { continue };
             let own = ledger.close(sent_of);
             if member.is_slow {
