@@ -125,6 +125,10 @@ pub(crate) struct RunArguments {
     /// Closed loop: each publisher has at most so many messages under way that not all subscribers have
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Mode")]
     pub(crate) window: Option<u32>,
+    /// Closed loop: a publisher waits until it may send so many at once, which makes for fuller writes
+    #[arg(long, value_name = "N", requires = "window", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Mode")]
+    pub(crate) burst: Option<u32>,
     /// Raise the rate until messages are lost or the p99 limit is broken
     #[arg(long, conflicts_with = "window", help_heading = "Mode")]
     pub(crate) find_max: bool,
@@ -193,6 +197,7 @@ mod tests {
             &["loadgen", "p2p", "--find-max", "--window", "1"],
             &["loadgen", "p2p", "--qos", "3"],
             &["loadgen", "p2p", "--window", "0"],
+            &["loadgen", "p2p", "--burst", "2"],
             &["loadgen", "p2p", "--password", "x"],
             &["loadgen", "p2p", "--tls"],
             &["loadgen", "p2p", "--protocol", "4"],

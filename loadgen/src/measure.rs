@@ -80,7 +80,7 @@ impl Run {
                     let start_ns = start_ns + (step_ns * thread as f64 / threads).min(1e12) as u64;
                     Pacing::Fixed { start_ns, step_ns, until_ns }
                 }
-                (None, window) => Pacing::Window { window: window.unwrap_or(1), until_ns },
+                (None, window) => Pacing::Window { window: window.unwrap_or(1), burst: self.options.burst, until_ns },
             };
             Order::Publish { pacing, measured: from_ns..until_ns }
         });

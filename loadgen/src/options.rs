@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) scale: f64,
     /// Of the closed loop; without one the rate is fixed.
     pub(crate) window: Option<u32>,
+    /// Of the closed loop: messages a publisher sends at once at least, unless its window is smaller.
+    pub(crate) burst: u32,
     pub(crate) find_max: bool,
     pub(crate) p99_limit: Duration,
     pub(crate) start_rate: Option<f64>,
@@ -57,6 +59,10 @@ pub(crate) fn read(arguments: &RunArguments) -> Result<(Load, Options)> {
         let is_undecided = is_free && arguments.rate.is_none() && !arguments.find_max;
         (is_undecided && load.receivers() > 0).then_some(WINDOW)
     });
+    let burst = arguments.burst.unwrap_or(1);
+    // Of several receivers only milestones are known, so more than this might never seem to be free.
+    let burst_max = (window.unwrap_or(1) / 2).max(1);
+    ensure!(burst <= burst_max, "--burst {burst}: 1 to {burst_max}, half of the window");
     let cores = arguments.cores.as_deref().map(parse_cores).transpose()?.unwrap_or_default();
     let threads = match (cores.len(), arguments.threads) {
         (0, Some(threads)) => threads,
@@ -78,6 +84,7 @@ pub(crate) fn read(arguments: &RunArguments) -> Result<(Load, Options)> {
         password: arguments.password.clone(),
         scale: arguments.scale,
         window,
+        burst,
         find_max: arguments.find_max,
         p99_limit: seconds("--p99-limit", arguments.p99_limit / 1e3)?,
         start_rate: arguments.start_rate,
@@ -287,6 +294,7 @@ mod tests {
             ("fanin --clients 3", "--clients"),
             ("p2p --duration 1e9", "--duration"),
             ("p2p --rate -1", "--rate"),
+            ("p2p --window 8 --burst 5", "--burst"),
             ("conn --find-max", "--find-max"),
             ("p2p --clients 0", "0 clients"),
             ("p2p --broker nowhere:x", "--broker"),

@@ -26,8 +26,8 @@ pub(crate) enum Group {
 pub(crate) enum Pacing {
     /// The messages of the publishers of a thread are due one after the other, every `step_ns` from `start_ns` on.
     Fixed { start_ns: u64, step_ns: f64, until_ns: u64 },
-    /// As fast as a window of messages that not all receivers have allows.
-    Window { window: u32, until_ns: u64 },
+    /// As fast as a window of messages that not all receivers have allows, `burst` at once at least.
+    Window { window: u32, burst: u32, until_ns: u64 },
     /// So many each, as fast as the connection takes them.
     Burst { messages: u64 },
 }

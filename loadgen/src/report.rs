@@ -56,6 +56,7 @@ pub(crate) struct LoadReport {
     pub(crate) protocol_level: u8,
     pub(crate) is_clean: bool,
     pub(crate) window: Option<u32>,
+    pub(crate) burst: Option<u32>,
     pub(crate) scale: f64,
     pub(crate) duration_s: f64,
     pub(crate) warmup_s: f64,

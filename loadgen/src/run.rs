@@ -346,6 +346,7 @@ fn empty_report(load: &Load, options: &Options) -> Report {
             protocol_level: load.version.level(),
             is_clean: load.is_clean,
             window: options.window,
+            burst: options.window.map(|_| options.burst),
             scale: options.scale,
             duration_s: load.duration_s,
             warmup_s: options.warmup.as_secs_f64(),

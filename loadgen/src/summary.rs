@@ -70,7 +70,7 @@ fn write_load(report: &Report, out: &mut String) -> std::fmt::Result {
     write!(out, ", QoS {} in {} out, {} bytes", load.publish_qos, load.subscribe_qos, load.payload_bytes)?;
     match (report.mode, load.window) {
         ("fixed-rate", _) => write!(out, ", {:.0} messages/s", load.rate_total_s)?,
-        (_, Some(window)) => write!(out, ", window {window}")?,
+        (_, Some(window)) => write!(out, ", window {window}, bursts of {}", load.burst.unwrap_or(1))?,
         (_, None) => {}
     }
     if load.scale != 1.0 {

@@ -83,6 +83,16 @@ fn a_closed_loop_goes_round_in_every_shape_and_qos() {
 }
 
 #[test]
+fn bursts_go_round_with_one_receiver_and_with_several() {
+    for words in ["fanin --publishers 9 --window 32 --burst 16", "fanout --subscribers 7 --window 10 --burst 5 --qos 1"]
+    {
+        let report = check_clean(&format!("{words} --duration 0.3 --warmup 0.1"));
+        assert!(number(&report, "/traffic/sent") > 500.0, "{words}: {report:#}");
+        assert_eq!(number(&report, "/truth/stalls"), 0.0, "{words}");
+    }
+}
+
+#[test]
 fn a_fixed_rate_is_kept_and_every_message_arrives() {
     for words in [
         "p2p --clients 10 --rate 1000 --qos 1 --protocol 5 --payload 1000",

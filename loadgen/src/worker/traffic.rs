@@ -130,9 +130,14 @@ impl Worker {
                 let own = (due + count - 1).saturating_sub(position as u64) / count;
                 (before + own, Some((start_ns, step_ns)))
             }
-            Pacing::Window { window, until_ns } if now_ns < until_ns => {
+            Pacing::Window { window, burst, until_ns } if now_ns < until_ns => {
                 let received = self.setup.credits.received(publisher.index);
                 let lead = (publisher.forgiven + u64::from(window)).min(self.setup.credits.lead_max());
+                let room = (received + lead).saturating_sub(sent_before);
+                if room < u64::from(burst).min(lead) {
+                    // The next delivery asks again.
+                    return Pumped::Done;
+                }
                 (received + lead, None)
             }
             Pacing::Window { .. } => return Pumped::Done,
