@@ -2,9 +2,12 @@
 //!
 //! Knows bytes only: the topic is already valid, the properties are already encoded. Must not know sessions, routing or
 //! protocol versions.
+#![allow(unsafe_code)]
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::mem::MaybeUninit;
+use std::slice;
 use std::sync::Arc;
 
 use crate::time::Time;
@@ -53,23 +56,23 @@ pub struct Message {
 impl Message {
     /// Copies `parts` into a new message: one allocation.
     pub fn new(parts: Parts<'_>) -> Message {
-        let topic_end = HEAD + parts.topic.len();
-        let properties_end = topic_end + parts.properties.len();
-        let total = properties_end + parts.payload.len();
-        // Zero-filled first: the only way to write into a shared block without `unsafe`.
-        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
-        let block = Arc::get_mut(&mut bytes).expect("nobody else has the new block yet");
-        block[0..8].copy_from_slice(&parts.stamp.time.to_le_bytes());
-        block[8..16].copy_from_slice(&parts.expires_at.as_nanos().to_le_bytes());
-        block[16..20].copy_from_slice(&length(parts.topic.len()).to_le_bytes());
-        block[20..24].copy_from_slice(&length(parts.properties.len()).to_le_bytes());
-        block[24] = parts.qos;
-        block[25] = u8::from(parts.retain);
-        block[26] = parts.stamp.shard;
-        block[HEAD..topic_end].copy_from_slice(parts.topic.as_bytes());
-        block[topic_end..properties_end].copy_from_slice(parts.properties);
-        block[properties_end..].copy_from_slice(parts.payload);
-        Message { bytes }
+        let mut head = [0; HEAD];
+        head[0..8].copy_from_slice(&parts.stamp.time.to_le_bytes());
+        head[8..16].copy_from_slice(&parts.expires_at.as_nanos().to_le_bytes());
+        head[16..20].copy_from_slice(&length(parts.topic.len()).to_le_bytes());
+        head[20..24].copy_from_slice(&length(parts.properties.len()).to_le_bytes());
+        head[24] = parts.qos;
+        head[25] = u8::from(parts.retain);
+        head[26] = parts.stamp.shard;
+        let pieces = [&head, parts.topic.as_bytes(), parts.properties, parts.payload];
+        let mut bytes = Arc::<[u8]>::new_uninit_slice(pieces.iter().map(|piece| piece.len()).sum());
+        let mut rest = Arc::get_mut(&mut bytes).expect("nobody else has the new block yet");
+        for piece in pieces {
+            rest = put(rest, piece);
+        }
+        assert!(rest.is_empty(), "the pieces fill the block");
+        // SAFETY: `put` has written every byte in front of `rest`, and nothing is left behind it.
+        Message { bytes: unsafe { bytes.assume_init() } }
     }
 
     /// The Topic Name.
@@ -147,6 +150,16 @@ impl fmt::Debug for Message {
             .field("payload_bytes", &self.payload().len())
             .finish()
     }
+}
+
+/// Writes `piece` at the front of `block` and answers what is behind it. Filling the block with zeros first, which needs no
+/// `unsafe`, costs 6 % of the CPU time at payloads of 64 KiB.
+#[inline]
+fn put<'a>(block: &'a mut [MaybeUninit<u8>], piece: &[u8]) -> &'a mut [MaybeUninit<u8>] {
+    let (front, rest) = block.split_at_mut(piece.len());
+    // SAFETY: the same bytes; whatever a `u8` holds a `MaybeUninit<u8>` may hold.
+    front.copy_from_slice(unsafe { slice::from_raw_parts(piece.as_ptr().cast::<MaybeUninit<u8>>(), piece.len()) });
+    rest
 }
 
 fn length(bytes: usize) -> u32 {

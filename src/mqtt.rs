@@ -26,7 +26,7 @@ mod types;
 mod unsubscribe;
 mod wire;
 
-pub use self::acknowledgement::{encode_acknowledgement, Acknowledgement};
+pub use self::acknowledgement::{decode_acknowledgement, encode_acknowledgement, Acknowledgement};
 pub use self::connack::Connack;
 pub use self::connect::{connect_version, decode_connect, Connect, Will};
 pub use self::disconnect::{Auth, Disconnect};
@@ -36,7 +36,7 @@ pub use self::frame::{next_frame, next_header, Frame};
 pub use self::packet::{decode, Packet};
 pub use self::properties::{Properties, PropertyBuffer, PropertyIter};
 pub use self::property::Property;
-pub use self::publish::{decode_publish, Publish, PublishHead};
+pub use self::publish::{decode_publish, decode_publish_naming, publish_names, Publish, PublishHead};
 pub use self::reason::{ConnectReturnCode, ReasonCode};
 pub use self::suback::{Suback, Unsuback};
 pub use self::subscribe::{encode_subscribe, RetainHandling, Subscribe, SubscriptionOptions};

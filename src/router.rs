@@ -50,6 +50,7 @@ pub struct Router {
     merge: Merge,
     frontier: Frontier,
     found: Vec<u32>,
+    changes: u64,
 }
 
 /// What [`Router::subscribe`] did.
@@ -120,6 +121,7 @@ impl Router {
             merge: Merge::default(),
             frontier: Frontier::default(),
             found: Vec::new(),
+            changes: 1,
         }
     }
 
@@ -142,6 +144,13 @@ impl Router {
         self.route_plain(self.keys.text(topic), topic, None, into);
     }
 
+    /// How often anything has changed that decides who gets a publication. What [`Router::route`] has answered holds
+    /// while this stays the same, but for the members of shared subscriptions, who take turns. Never zero.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Subscribes a session, or changes the subscription it has with the same filter [MQTT5-3.8.4-3].
     pub fn subscribe(
         &mut self,
@@ -150,6 +159,7 @@ impl Router {
         options: Options,
         identifier: Option<NonZeroU32>,
     ) -> Subscribed {
+        self.changes += 1;
         let filter = filter.as_str();
         let subscriber = Subscriber::new(session, options, identifier);
         if let Some(handle) = self.plain.find(filter) {
@@ -170,6 +180,7 @@ impl Router {
     /// Ends a plain or shared subscription by its key; `None` if the session has none by it.
     pub fn unsubscribe_key(&mut self, session: SessionKey, key: FilterKey) -> Option<Removed> {
         if key.is_shared() {
+            self.changes += 1;
             let weight = self.shared.leave(session, key.handle())?;
             Some(Removed::Shared(Unshared { key, weight }))
         } else {
@@ -209,6 +220,7 @@ impl Router {
         identifier: Option<NonZeroU32>,
         connected: bool,
     ) -> Joined {
+        self.changes += 1;
         let inner = share.share().expect("the caller looks at `share()` to choose this way").filter;
         let member = Subscriber::new(session, options, identifier);
         let (handle, is_new) = self.shared.join(share.as_str(), inner.as_str(), member, connected);
@@ -218,6 +230,7 @@ impl Router {
 
     /// Ends the membership of a session; `None` if it is no member.
     pub fn unshare(&mut self, session: SessionKey, share: &str) -> Option<Unshared> {
+        self.changes += 1;
         let handle = self.shared.find(share)?;
         let weight = self.shared.leave(session, handle)?;
         Some(Unshared { key: FilterKey::shared(handle), weight })
@@ -234,6 +247,7 @@ impl Router {
         if !key.is_shared() {
             return None;
         }
+        self.changes += 1;
         self.shared.connect(session, key.handle(), connected)
     }
 
@@ -250,12 +264,14 @@ impl Router {
     /// Hears that a peer wants something. Hearing it twice is as good as once.
     pub fn peer_interested(&mut self, peer: u8, interest: &Interest) {
         self.assert_peer(peer);
+        self.changes += 1;
         self.interest.insert(peer, interest);
     }
 
     /// Hears that a peer no longer wants something. Hearing it twice is as good as once.
     pub fn peer_uninterested(&mut self, peer: u8, interest: &Interest) {
         self.assert_peer(peer);
+        self.changes += 1;
         self.interest.remove(peer, interest);
     }
 
@@ -264,6 +280,7 @@ impl Router {
         self.assert_peer(peer);
         let share = TopicFilter::parse(ProtocolVersion::V5, &weight.share).ok().and_then(|filter| filter.share());
         let share = share.expect("a peer announces only what its own router told it");
+        self.changes += 1;
         self.shared.hear(peer, share.filter.as_str(), weight);
     }
 
@@ -305,6 +322,7 @@ impl Router {
     }
 
     fn unsubscribe_handle(&mut self, session: SessionKey, handle: u32) -> Option<Unsubscribed> {
+        self.changes += 1;
         let key = FilterKey::plain(handle);
         match self.plain.value_mut(handle)?.remove(session) {
             Left::Absent => None,

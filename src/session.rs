@@ -55,10 +55,23 @@ pub struct Will {
     pub message_expiry_interval_s: Option<u32>,
 }
 
-/// Packet Identifiers of QoS 2 publications received and not yet released. They arrive and leave mostly in order.
+/// Packet Identifiers of QoS 2 publications received and not yet released, in ascending order. They arrive and leave mostly
+/// in that order too, so nearly always at the ends.
 #[derive(Debug, Default)]
 struct Inbound {
     received: VecDeque<PacketId>,
+}
+
+impl Inbound {
+    /// Where an identifier is, or where it would have to be put.
+    #[inline]
+    fn find(&self, packet_id: PacketId) -> Result<usize, usize> {
+        match (self.received.front(), self.received.back()) {
+            (Some(first), _) if *first == packet_id => Ok(0),
+            (_, Some(last)) if *last >= packet_id => self.received.binary_search(&packet_id),
+            (Some(_) | None, _) => Err(self.received.len()),
+        }
+    }
 }
 
 impl Session {
@@ -79,22 +92,22 @@ impl Session {
     /// Notes a QoS 2 PUBLISH; `false` if it has been received before and not been released: then it must not be
     /// published again [MQTT5-4.3.3-10].
     pub fn receive(&mut self, packet_id: PacketId) -> bool {
-        if self.has_received(packet_id) {
-            return false;
+        let found = self.inbound.find(packet_id);
+        if let Err(at) = found {
+            self.inbound.received.insert(at, packet_id);
         }
-        self.inbound.received.push_back(packet_id);
-        true
+        found.is_err()
     }
 
     /// Whether a QoS 2 PUBLISH with this identifier has come and not been released.
     pub fn has_received(&self, packet_id: PacketId) -> bool {
-        self.inbound.received.contains(&packet_id)
+        self.inbound.find(packet_id).is_ok()
     }
 
     /// PUBREL: the identifier may be used anew; `false` if it was not known.
     pub fn release(&mut self, packet_id: PacketId) -> bool {
+        let Ok(at) = self.inbound.find(packet_id) else { return false };
         let received = &mut self.inbound.received;
-        let Some(at) = received.iter().position(|known| *known == packet_id) else { return false };
         received.remove(at);
         if received.is_empty() && received.capacity() > 64 {
             *received = VecDeque::new();
@@ -130,6 +143,24 @@ mod tests {
         assert!(session.release(id));
         assert!(!session.release(id));
         assert!(session.receive(id));
+    }
+
+    #[test]
+    fn identifiers_in_any_order_and_around_the_wrap_are_told_apart() {
+        let mut session = Session::new("c".into(), 0);
+        let id = |number: u16| PacketId::new(number).expect("not zero");
+        let arrived = [65_533, 65_535, 65_534, 1, 2, 700, 3, 699];
+        for number in arrived {
+            assert!(!session.has_received(id(number)), "{number}");
+            assert!(session.receive(id(number)), "{number}");
+        }
+        for number in arrived {
+            assert!(!session.receive(id(number)), "{number}");
+        }
+        for number in [1, 65_535, 699, 65_533, 700, 3, 65_534, 2] {
+            assert!(session.release(id(number)) && !session.has_received(id(number)), "{number}");
+        }
+        assert_eq!(session.received_count(), 0);
     }
 
     #[test]

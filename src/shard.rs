@@ -8,10 +8,13 @@ mod acknowledge;
 mod connect;
 mod deliver;
 mod disconnect;
+mod dispatch;
 mod encoder;
 mod event;
 mod fault;
+mod known;
 mod mail;
+mod pen;
 mod publication;
 mod publish;
 mod recent;
@@ -24,21 +27,20 @@ use std::mem;
 use crate::connection::{Chunk, Phase};
 use crate::metrics::Metrics;
 use crate::mqtt::{
-    connect_version, decode, decode_connect, decode_publish, next_frame, next_header, DecodeError, Frame, Packet,
-    PacketType, ProtocolVersion, ReasonCode,
+    connect_version, decode_connect, next_frame, next_header, DecodeError, Frame, PacketType, ProtocolVersion,
+    ReasonCode,
 };
-use crate::router::SessionKey;
 use crate::time::Time;
 
-use self::acknowledge::{on_puback, on_pubcomp, on_pubrec, on_pubrel};
 use self::connect::{on_connect, on_opened, refuse_malformed};
 use self::deliver::pump;
-use self::disconnect::{on_closed, on_disconnect, on_session_due, say_goodbye, Goodbye};
+use self::disconnect::{on_closed, on_session_due, say_goodbye, Goodbye};
+use self::dispatch::{on_packet, Next};
 use self::fault::Fault;
+use self::known::Known;
 use self::mail::on_mail;
-use self::publish::on_publish;
+use self::publish::Sender;
 use self::state::State;
-use self::subscribe::{on_subscribe, on_unsubscribe};
 use self::timers::TimerKey;
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
@@ -46,6 +48,9 @@ pub use self::state::{Seeds, ShardOptions};
 
 /// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
 const VERSION_BYTES: usize = 2 + 6 + 1;
+
+/// Room made for an unfinished packet ahead of its bytes; or as much again as has come, if that is more.
+const RESERVED_BYTES_MAX: usize = 128 * 1024;
 
 /// Sessions whose long work goes on in one tick.
 const WORK_PER_TICK: usize = 4;
@@ -56,14 +61,6 @@ const EXPIRE_PER_TICK: usize = 1024;
 /// One core's broker.
 pub struct Shard {
     state: State,
-}
-
-/// Whether the packets behind this one are to be read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    /// The connection has moved, ended, or is saying its last words.
-    Stop,
 }
 
 impl Shard {
@@ -213,6 +210,8 @@ impl Shard {
                 Some(frame) => frame.total_bytes - partial.len(),
                 None => 1,
             };
+            // All the room it will need at once, as far as nobody is trusted with memory for bytes that have not come.
+            partial.reserve(missing.min(RESERVED_BYTES_MAX.max(partial.len())));
             if bytes.is_empty() {
                 return Ok(false);
             }
@@ -232,6 +231,15 @@ impl Shard {
 
     /// Handles all whole packets in `bytes`; answers how many bytes need not be kept.
     fn consume(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
+        let mut known = self.state.slot_mut(id).and_then(|slot| slot.known.take());
+        let used = self.consume_knowing(now, id, bytes, &mut known);
+        if let Some(slot) = self.state.slot_mut(id) {
+            slot.known = known;
+        }
+        used
+    }
+
+    fn consume_knowing(&mut self, now: Time, id: ConnectionId, bytes: &[u8], known: &mut Option<Box<Known>>) -> usize {
         let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -244,14 +252,21 @@ impl Shard {
                 }
             };
             at += frame.total_bytes;
-            if self.on_frame(now, id, &frame, rest) == Next::Stop {
+            if self.on_frame(now, id, &frame, rest, known) == Next::Stop {
                 return bytes.len();
             }
         }
         at
     }
 
-    fn on_frame(&mut self, now: Time, id: ConnectionId, frame: &Frame, rest: &[u8]) -> Next {
+    fn on_frame(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        frame: &Frame,
+        rest: &[u8],
+        known: &mut Option<Box<Known>>,
+    ) -> Next {
         let Some(slot) = self.state.slot(id) else { return Next::Stop };
         let Some(body) = rest.get(frame.header_bytes..frame.total_bytes) else { return Next::Stop };
         match (slot.connection.phase, slot.session) {
@@ -261,7 +276,8 @@ impl Shard {
                     // [MQTT5-1.5.5-1]
                     return self.part(now, id, Fault::from(DecodeError::RemainingLength));
                 }
-                match self.on_packet(now, id, session, version, frame.first_byte, body) {
+                let (sender, packet) = (Sender { id, session, version }, &rest[..frame.total_bytes]);
+                match on_packet(&mut self.state, now, sender, frame, packet, known) {
                     Ok(next) => next,
                     Err(fault) => self.part(now, id, fault),
                 }
@@ -295,49 +311,6 @@ impl Shard {
                 Next::Stop
             }
         }
-    }
-
-    fn on_packet(
-        &mut self,
-        now: Time,
-        id: ConnectionId,
-        session: SessionKey,
-        version: ProtocolVersion,
-        first_byte: u8,
-        body: &[u8],
-    ) -> Result<Next, Fault> {
-        let state = &mut self.state;
-        if first_byte >> 4 == PacketType::Publish as u8 {
-            on_publish(state, now, id, session, &decode_publish(version, first_byte, body)?)?;
-            return Ok(Next::GoOn);
-        }
-        if PacketType::from_first_byte(first_byte) == Some(PacketType::Connect) {
-            // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2], whatever it says: what is wrong inside a CONNECT has no words here.
-            return Err(Fault::protocol("a second CONNECT"));
-        }
-        match decode(version, first_byte, body)? {
-            Packet::Publish(packet) => on_publish(state, now, id, session, &packet)?,
-            Packet::Puback(packet) => on_puback(state, now, session, &packet)?,
-            Packet::Pubrec(packet) => on_pubrec(state, now, id, session, &packet)?,
-            Packet::Pubrel(packet) => on_pubrel(state, id, session, &packet),
-            Packet::Pubcomp(packet) => on_pubcomp(state, now, session, &packet)?,
-            Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
-            Packet::Unsubscribe(packet) => on_unsubscribe(state, now, id, session, &packet),
-            Packet::Pingreq => {
-                // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
-                state.write(id, |version, out| Packet::Pingresp.encode(version, out));
-            }
-            Packet::Disconnect(packet) => {
-                on_disconnect(state, now, id, session, &packet)?;
-                return Ok(Next::Stop);
-            }
-            // [MQTT5-4.12.0-7]
-            Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
-            Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                return Err(Fault::protocol("a packet that may not come now"));
-            }
-        }
-        Ok(Next::GoOn)
     }
 
     /// Bytes that cannot be cut into packets.

@@ -1,6 +1,7 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: four packets of one shape.
 
 use super::error::DecodeError;
+use super::frame::check_first_byte;
 use super::properties::Properties;
 use super::property::Place;
 use super::reason::ReasonCode;
@@ -16,6 +17,28 @@ pub struct Acknowledgement<'a> {
     pub reason: ReasonCode,
     /// 5.0: reason string and user properties.
     pub properties: Properties<'a>,
+}
+
+/// Reads a PUBACK, PUBREC, PUBREL or PUBCOMP whose fixed header has been taken off: what [`decode`](super::decode) would
+/// say, without the detour through the enum of all packets. `None` if the first byte is that of another packet.
+///
+/// # Errors
+/// What makes it invalid.
+#[inline]
+pub fn decode_acknowledgement(
+    version: ProtocolVersion,
+    first_byte: u8,
+    body: &[u8],
+) -> Result<Option<(PacketType, Acknowledgement<'_>)>, DecodeError> {
+    let is_one = matches!(
+        PacketType::from_first_byte(first_byte),
+        Some(PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp)
+    );
+    if !is_one {
+        return Ok(None);
+    }
+    let packet_type = check_first_byte(version, first_byte)?;
+    Acknowledgement::decode(version, packet_type, body).map(|packet| Some((packet_type, packet)))
 }
 
 impl<'a> Acknowledgement<'a> {

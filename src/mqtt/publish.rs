@@ -104,6 +104,37 @@ pub fn decode_publish<'a>(
     first_byte: u8,
     body: &'a [u8],
 ) -> Result<Publish<'a>, DecodeError> {
+    decode_named(version, first_byte, body, None)
+}
+
+/// Whether a PUBLISH, of which this is the body, names this topic. One comparison.
+#[inline]
+pub fn publish_names(body: &[u8], topic: &str) -> bool {
+    Reader::new(body).binary().is_ok_and(|name| name == topic.as_bytes())
+}
+
+/// Like [`decode_publish`] for a body that names `topic`, which has been found valid before and is not checked again.
+///
+/// # Errors
+/// The same.
+#[inline]
+pub fn decode_publish_naming<'a>(
+    version: ProtocolVersion,
+    first_byte: u8,
+    body: &'a [u8],
+    topic: &'a str,
+) -> Result<Publish<'a>, DecodeError> {
+    debug_assert!(publish_names(body, topic));
+    decode_named(version, first_byte, body, Some(topic))
+}
+
+#[inline]
+fn decode_named<'a>(
+    version: ProtocolVersion,
+    first_byte: u8,
+    body: &'a [u8],
+    known: Option<&'a str>,
+) -> Result<Publish<'a>, DecodeError> {
     debug_assert_eq!(PacketType::from_first_byte(first_byte), Some(PacketType::Publish));
     let qos = QoS::from_u8(first_byte >> 1 & 3).ok_or(DecodeError::QoSInvalid)?; // [MQTT5-3.3.1-4] [MQTT311-3.3.1-4]
     let dup = first_byte & DUP != 0;
@@ -111,7 +142,11 @@ pub fn decode_publish<'a>(
         return Err(DecodeError::DupWithoutQoS); // [MQTT5-3.3.1-2] [MQTT311-3.3.1-2]
     }
     let mut reader = Reader::new(body);
-    let topic = read_topic(&mut reader)?;
+    let name = reader.binary()?;
+    let topic = match known {
+        Some(topic) => topic,
+        None => topic_name(name)?,
+    };
     let packet_id = match qos {
         QoS::AtMostOnce => None,
         QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
@@ -147,8 +182,7 @@ pub fn decode_publish<'a>(
 
 /// A Topic Name, or nothing.
 #[inline]
-fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
-    let bytes = reader.binary()?;
+fn topic_name(bytes: &[u8]) -> Result<&str, DecodeError> {
     if !is_plain(bytes) {
         return Err(DecodeError::TopicNameInvalid); // [MQTT5-3.3.2-2] [MQTT311-3.3.2-2], NUL: [MQTT5-4.7.3-2]
     }

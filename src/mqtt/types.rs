@@ -25,7 +25,7 @@ impl ProtocolVersion {
 
     /// Whether packets of this version carry properties and reason codes.
     #[inline]
-    pub(super) const fn has_properties(self) -> bool {
+    pub const fn has_properties(self) -> bool {
         match self {
             ProtocolVersion::V3_1 | ProtocolVersion::V3_1_1 => false,
             ProtocolVersion::V5 => true,

@@ -49,6 +49,22 @@ impl Route {
     }
 }
 
+/// By hand for the sake of `clone_from`, which keeps the memory.
+impl Clone for Route {
+    fn clone(&self) -> Route {
+        let mut copy = Route::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    fn clone_from(&mut self, other: &Route) {
+        self.receivers.clone_from(&other.receivers);
+        self.identifiers.clone_from(&other.identifiers);
+        self.shared.clone_from(&other.shared);
+        self.peers = other.peers;
+    }
+}
+
 /// Joins the subscribers of several filters.
 #[derive(Default)]
 pub(super) struct Merge {

@@ -191,7 +191,10 @@ impl Inflight {
     }
 
     fn remove(&mut self, at: usize) -> Acknowledged {
-        self.entries.remove(at);
+        match at {
+            0 => self.entries.pop_front(),
+            _ => self.entries.remove(at),
+        };
         self.unsent -= usize::from(at < self.unsent);
         self.before_wrap -= usize::from(at < self.before_wrap);
         // A burst of in-flight messages must not be paid for by the idle hours after it.

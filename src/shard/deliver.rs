@@ -1,13 +1,12 @@
 //! From a publication and its receiver to bytes in an outbox, or a place in a queue.
 
-use std::num::NonZeroU16;
-
-use crate::connection::{Connection, Naming, SHARED_PAYLOAD_BYTES_MIN};
+use crate::connection::Connection;
 use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
 use crate::router::{SessionKey, ShareKey};
 use crate::session::{Delivery, Identifiers, Next, Overflow};
 use crate::shard::event::ConnectionId;
+use crate::shard::pen::{is_too_large, Pen, Target};
 use crate::shard::publication::Publication;
 use crate::shard::state::{Client, Scan, State};
 use crate::time::Time;
@@ -22,22 +21,11 @@ const SCAN_SLICE_TOPICS: usize = 256;
 /// Slices of one session in one turn.
 const SLICES_PER_TURN: usize = 4;
 
-/// One receiver of a publication, as its subscription wants it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
-    pub(crate) session: SessionKey,
-    /// Highest QoS its subscriptions grant.
-    pub(crate) qos: QoS,
-    /// RETAIN flag it is to see.
-    pub(crate) retain: bool,
-    pub(crate) share: Option<ShareKey>,
-    pub(crate) identifiers: &'a [u32],
-}
-
 /// Gives a publication to one session: into its outbox if that is possible now, into its queue if it must wait. QoS 0 is
 /// not kept for anybody. Cost: a copy of the encoded packet; no allocation for QoS 0.
 pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publication<'_>, target: &Target<'_>) {
-    let Some(client) = state.clients.get_mut(target.session.0 as usize) else { return };
+    let State { clients, slots, encoder, pool, dirty, metrics, options, .. } = state;
+    let Some(client) = clients.get_mut(target.session.0 as usize) else { return };
     let qos = target.qos.min(publication.qos);
     let Some(id) = client.connection else {
         if qos != QoS::AtMostOnce {
@@ -45,32 +33,34 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         }
         return;
     };
-    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
+    let Some(slot) = slots[id.index as usize].as_mut() else { return };
     debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
     let connection = &mut slot.connection;
-    let outbox_full = connection.outbox.waiting_bytes() >= state.options.limits.outbox_bytes_max;
+    let outbox_full = connection.outbox.waiting_bytes() >= options.limits.outbox_bytes_max;
+    let mut pen = Pen { encoder, pool, dirty, metrics };
     if qos == QoS::AtMostOnce {
         if outbox_full {
-            state.metrics.dropped_outbox_full_total += 1;
+            pen.metrics.dropped_outbox_full_total += 1;
         } else {
-            write_live(state, now, id, publication, target, None);
+            pen.write_live(connection, id, now, publication, target, None);
         }
         return;
     }
-    let in_flight_max = in_flight_max(connection, state.options.limits.inflight_messages_max);
+    let in_flight_max = in_flight_max(connection, options.limits.inflight_messages_max);
     let inflight = &mut client.session.inflight;
     let must_wait = outbox_full
         || inflight.has_unsent()
         || !client.session.queue.is_empty()
         || inflight.sent() >= in_flight_max
-        || is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers);
+        || (connection.maximum_packet_size != u32::MAX
+            && is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers));
     if must_wait {
         enqueue(state, now, target.session, delivery(publication, qos, target));
         // Nothing may be under way that would come back for it.
         return pump(state, now, target.session);
     }
     match inflight.push(delivery(publication, qos, target)) {
-        Some(packet_id) => write_live(state, now, id, publication, target, Some(packet_id)),
+        Some(packet_id) => pen.write_live(connection, id, now, publication, target, Some(packet_id)),
         None => enqueue(state, now, target.session, delivery(publication, qos, target)),
     }
 }
@@ -78,6 +68,9 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
 /// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
 /// its queue, then retained messages. Called when there is reason to think that something can move.
 pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
+    if !state.client(key).is_some_and(Client::is_owed) {
+        return;
+    }
     let enough_bytes = enough_bytes(state);
     let mut slices = 0;
     loop {
@@ -145,85 +138,6 @@ fn enqueue(state: &mut State, now: Time, key: SessionKey, delivery: Delivery) {
     }
 }
 
-/// Writes a publication of this turn; the encoding is shared by all receivers that have nothing of their own in it.
-fn write_live(
-    state: &mut State,
-    now: Time,
-    id: ConnectionId,
-    publication: &mut Publication<'_>,
-    target: &Target<'_>,
-    packet_id: Option<PacketId>,
-) {
-    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
-    let connection = &mut slot.connection;
-    let qos = if packet_id.is_some() { target.qos.min(publication.qos) } else { QoS::AtMostOnce };
-    let head = publication.head(now, qos, target.retain);
-    if !target.identifiers.is_empty() || connection.outbound_aliases.is_some() {
-        let head = PublishHead { packet_id, subscription_identifiers: target.identifiers, ..head };
-        return write_own(state, id, publication, head);
-    }
-    let shares_payload = publication.payload.len() >= SHARED_PAYLOAD_BYTES_MIN;
-    let payload = if shares_payload { &[] } else { publication.payload };
-    let encoded = state.encoder.encode(connection.version, &head, payload);
-    let packet_bytes = encoded.bytes.len() + if shares_payload { publication.payload.len() } else { 0 };
-    if connection.is_too_large(packet_bytes) {
-        state.metrics.dropped_too_large_total += 1;
-        return;
-    }
-    let (out, first) = connection.outbox.writer(&mut state.pool);
-    encoded.copy_to(packet_id, out);
-    if shares_payload {
-        connection.outbox.push_payload(publication.message());
-    }
-    if first {
-        state.dirty.push(id);
-    }
-    state.metrics.publish_sent_total += 1;
-}
-
-/// Writes a PUBLISH that has something of the receiver's own: identifiers, an alias, DUP. The caller has made sure that
-/// a QoS 1 or 2 packet fits the client's Maximum Packet Size; QoS 0 that does not is dropped here.
-fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<'_>, head: PublishHead<'_>) {
-    let Some(slot) = state.slots[id.index as usize].as_mut() else { return };
-    let connection = &mut slot.connection;
-    if is_too_large(connection, &head, head.subscription_identifiers) {
-        state.metrics.dropped_too_large_total += 1;
-        return;
-    }
-    let with_alias = PublishHead { topic_alias: Some(NonZeroU16::MAX), ..head };
-    let fits_with_alias = !is_too_large(connection, &with_alias, head.subscription_identifiers);
-    let naming = match &mut connection.outbound_aliases {
-        Some(aliases) if fits_with_alias => aliases.name(head.topic),
-        Some(_) | None => Naming::Name,
-    };
-    let head = match naming {
-        Naming::Name => head,
-        Naming::Define(alias) => PublishHead { topic_alias: Some(alias), ..head },
-        Naming::Alias(alias) => PublishHead { topic_alias: Some(alias), topic: "", ..head },
-    };
-    let version = connection.version;
-    let (out, first) = connection.outbox.writer(&mut state.pool);
-    head.encode(version, out);
-    if publication.payload.len() < SHARED_PAYLOAD_BYTES_MIN {
-        out.extend_from_slice(publication.payload);
-    } else {
-        connection.outbox.push_payload(publication.message());
-    }
-    if first {
-        state.dirty.push(id);
-    }
-    state.metrics.publish_sent_total += 1;
-}
-
-/// Whether a client would not take this PUBLISH [MQTT5-3.1.2-24].
-fn is_too_large(connection: &Connection, head: &PublishHead<'_>, identifiers: &[u32]) -> bool {
-    if connection.maximum_packet_size == u32::MAX {
-        return false;
-    }
-    let head = PublishHead { subscription_identifiers: identifiers, ..*head };
-    connection.is_too_large(head.encoded_bytes(connection.version))
-}
-
 /// Sends the next unacknowledged packet of an earlier connection [MQTT5-4.4.0-1].
 fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
@@ -281,6 +195,12 @@ fn send(
         return;
     }
     write_own(state, id, &mut publication, head);
+}
+
+fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<'_>, head: PublishHead<'_>) {
+    let State { slots, encoder, pool, dirty, metrics, .. } = state;
+    let Some(slot) = slots[id.index as usize].as_mut() else { return };
+    Pen { encoder, pool, dirty, metrics }.write_own(&mut slot.connection, id, publication, head);
 }
 
 /// Looks up and sends one slice of the retained messages a subscription is owed. Answers whether more may follow at once:

@@ -10,10 +10,12 @@ const VARIANTS: usize = 2 * 3 * 2;
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     bytes: Vec<u8>,
+    /// Which of the variants have been made, a bit each.
+    made: u16,
     variants: [Variant; VARIANTS],
 }
 
-/// Where one encoding stands in the buffer; empty if it has not been made.
+/// Where one encoding stands in the buffer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Variant {
     start: usize,
@@ -25,14 +27,18 @@ struct Variant {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded<'a> {
     pub(crate) bytes: &'a [u8],
-    packet_id_at: usize,
+    /// Where its Packet Identifier is; 0 without one.
+    pub(crate) packet_id_at: usize,
+    /// The first byte it goes out with, whatever is in `bytes`.
+    pub(crate) first_byte: u8,
 }
 
 impl Encoder {
     /// Forgets the publication before.
+    #[inline]
     pub(crate) fn begin(&mut self) {
         self.bytes.clear();
-        self.variants = [Variant::default(); VARIANTS];
+        self.made = 0;
     }
 
     /// The encoding for `head`, made if this is the first time it is asked for. `payload` is put behind it; empty if it
@@ -40,24 +46,29 @@ impl Encoder {
     pub(crate) fn encode(&mut self, version: ProtocolVersion, head: &PublishHead<'_>, payload: &[u8]) -> Encoded<'_> {
         debug_assert!(head.subscription_identifiers.is_empty() && head.topic_alias.is_none() && !head.dup);
         let format = usize::from(version == ProtocolVersion::V5);
-        let variant = &mut self.variants[(format * 3 + head.qos as usize) * 2 + usize::from(head.retain)];
-        if variant.end == 0 {
+        let index = (format * 3 + head.qos as usize) * 2 + usize::from(head.retain);
+        let variant = &mut self.variants[index];
+        if self.made & 1 << index == 0 {
+            self.made |= 1 << index;
             variant.start = self.bytes.len();
             variant.packet_id_at = head.encode(version, &mut self.bytes);
             self.bytes.extend_from_slice(payload);
             variant.end = self.bytes.len();
         }
-        Encoded { bytes: &self.bytes[variant.start..variant.end], packet_id_at: variant.packet_id_at }
+        let bytes = &self.bytes[variant.start..variant.end];
+        Encoded { bytes, packet_id_at: variant.packet_id_at, first_byte: bytes[0] }
     }
 }
 
 impl Encoded<'_> {
     /// Copies the packet to `out` with the receiver's own Packet Identifier.
     pub(crate) fn copy_to(&self, packet_id: Option<PacketId>, out: &mut Vec<u8>) {
-        let at = out.len() + self.packet_id_at;
+        let start = out.len();
         out.extend_from_slice(self.bytes);
+        let packet = &mut out[start..];
+        packet[0] = self.first_byte;
         if let Some(packet_id) = packet_id {
-            out[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+            packet[self.packet_id_at..][..2].copy_from_slice(&packet_id.get().to_be_bytes());
         }
     }
 }
@@ -90,7 +101,6 @@ mod tests {
             let publish = decode_publish(version, out[1], &out[3..]).expect("valid");
             assert_eq!((publish.topic, publish.payload, publish.packet_id), ("a/b", b"hi".as_slice(), packet_id));
         }
-        let once = encoder.variants.iter().filter(|variant| variant.end > 0).count();
-        assert_eq!(once, 2, "two formats, encoded once each");
+        assert_eq!(encoder.made.count_ones(), 2, "two formats, encoded once each");
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::message::{Message, Parts, Stamp};
-use crate::mqtt::{Forwarded, PacketId, PublishHead, QoS};
+use crate::mqtt::{Forwarded, Frame, PacketId, PacketType, ProtocolVersion, Publish, PublishHead, QoS};
+use crate::shard::encoder::Encoded;
 use crate::time::Time;
 
 /// What was published, borrowed from the read buffer or from a message. The one allocation (the shared [`Message`]) is
@@ -19,6 +20,60 @@ pub(crate) struct Publication<'a> {
     pub(crate) expires_at: Time,
     pub(crate) stamp: Stamp,
     pub(crate) message: Option<Message>,
+    /// The packet it came in, if it may be passed on as it is.
+    pub(crate) wire: Option<Wire<'a>>,
+}
+
+/// A PUBLISH as it came. Nearly every receiver of the same format and QoS gets the very same bytes, but for the first
+/// one and the Packet Identifier: those need not be encoded anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire<'a> {
+    packet: &'a [u8],
+    has_properties: bool,
+    qos: QoS,
+    packet_id_at: usize,
+    payload_bytes: usize,
+}
+
+impl<'a> Wire<'a> {
+    /// The packet with this header, unless passing it on means to change more: an alias, an expiry that counts down,
+    /// a length in more bytes than it needs.
+    #[inline]
+    pub(crate) fn of(
+        version: ProtocolVersion,
+        frame: &Frame,
+        packet: &'a [u8],
+        publish: &Publish<'_>,
+    ) -> Option<Wire<'a>> {
+        let is_plain = publish.topic_alias.is_none()
+            && publish.message_expiry_interval_s.is_none()
+            && publish.forwarded.len() == publish.properties.as_bytes().len()
+            && !frame.is_overlong();
+        is_plain.then(|| Wire {
+            packet,
+            has_properties: version.has_properties(),
+            qos: publish.qos,
+            packet_id_at: frame.header_bytes + 2 + publish.topic.len(),
+            payload_bytes: publish.payload.len(),
+        })
+    }
+
+    /// Its bytes for a receiver of this version, without the payload if that is shared; `None` if they do not serve.
+    #[inline]
+    pub(crate) fn encoded(
+        &self,
+        version: ProtocolVersion,
+        qos: QoS,
+        retain: bool,
+        shares_payload: bool,
+    ) -> Option<Encoded<'a>> {
+        if self.qos != qos || self.has_properties != version.has_properties() {
+            return None;
+        }
+        let end = self.packet.len() - if shares_payload { self.payload_bytes } else { 0 };
+        let first_byte = PacketType::Publish.first_byte() | (qos as u8) << 1 | u8::from(retain);
+        Some(Encoded { bytes: self.packet.get(..end)?, packet_id_at: self.packet_id_at, first_byte })
+    }
 }
 
 impl<'a> Publication<'a> {
@@ -33,6 +88,7 @@ impl<'a> Publication<'a> {
             expires_at: message.expires_at(),
             stamp: message.stamp(),
             message: Some(message.clone()),
+            wire: None,
         }
     }
 

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use crate::message::Message;
 use crate::mqtt::{
-    encode_acknowledgement, Forwarded, PacketId, PacketType, ProtocolVersion, Publish, QoS, ReasonCode, TopicName,
+    decode_publish, decode_publish_naming, encode_acknowledgement, publish_names, Forwarded, Frame, PacketId,
+    PacketType, ProtocolVersion, Publish, QoS, ReasonCode, TopicName,
 };
 use crate::router::{PeerSet, Receiver, Route, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::session::Will;
-use crate::shard::deliver::{deliver, Target};
+use crate::shard::deliver::deliver;
 use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
-use crate::shard::publication::Publication;
+use crate::shard::known::{Known, RouteMemory};
+use crate::shard::pen::Target;
+use crate::shard::publication::{Publication, Wire};
 use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
@@ -39,16 +42,49 @@ enum NoRoom {
     DeliverOnly,
 }
 
-/// A client's PUBLISH.
+/// Who has sent a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    pub(crate) id: ConnectionId,
+    pub(crate) session: SessionKey,
+    pub(crate) version: ProtocolVersion,
+}
+
+/// A client's PUBLISH. `packet` is all of it, `known` the topic the client has published to before.
 ///
 /// # Errors
-/// The client broke the protocol, or a bound it cannot be told of otherwise.
+/// The packet is malformed, the client broke the protocol, or a bound it cannot be told of otherwise.
 pub(crate) fn on_publish(
     state: &mut State,
     now: Time,
-    id: ConnectionId,
-    session: SessionKey,
+    sender: Sender,
+    frame: &Frame,
+    packet: &[u8],
+    known: &mut Known,
+) -> Result<(), Fault> {
+    let body = packet.get(frame.header_bytes..).unwrap_or_default();
+    if !known.topic.is_empty() && publish_names(body, &known.topic) {
+        let Known { topic, memory } = known;
+        let publish = decode_publish_naming(sender.version, frame.first_byte, body, topic)?;
+        let wire = Wire::of(sender.version, frame, packet, &publish);
+        return on_decoded(state, now, sender, &publish, wire, Some(memory));
+    }
+    let publish = decode_publish(sender.version, frame.first_byte, body)?;
+    on_decoded(state, now, sender, &publish, Wire::of(sender.version, frame, packet, &publish), None)?;
+    if topic_fits(state, publish.topic) {
+        known.learn(publish.topic);
+    }
+    Ok(())
+}
+
+/// `memory`: the client has published to this topic before, and it fits.
+fn on_decoded(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
     packet: &Publish<'_>,
+    wire: Option<Wire<'_>>,
+    memory: Option<&mut RouteMemory>,
 ) -> Result<(), Fault> {
     state.metrics.publish_received_total += 1;
     state.metrics.publish_received_payload_bytes_total += packet.payload.len() as u64;
@@ -56,19 +92,17 @@ pub(crate) fn on_publish(
         // [MQTT5-3.3.4-6]
         return Err(Fault::protocol("subscription identifier in a PUBLISH of a client"));
     }
-    let Some(slot) = state.slot(id) else { return Ok(()) };
-    let version = slot.connection.version;
-    let topic = resolve_alias(state, id, packet)?;
-    if let Some(packet_id) = packet.packet_id {
-        if packet.qos == QoS::ExactlyOnce && !receive(state, id, session, packet_id)? {
+    let topic = resolve_alias(state, sender.id, packet)?;
+    if let (QoS::ExactlyOnce, Some(packet_id)) = (packet.qos, packet.packet_id) {
+        if !receive(state, sender, packet_id)? {
             return Ok(());
         }
     }
-    let outcome = if topic_fits(state, &topic) {
-        let mut publication = publication(state, now, &topic, packet);
-        let can_be_told = version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
+    let outcome = if memory.is_some() || topic_fits(state, &topic) {
+        let mut publication = Publication { wire, ..publication(state, now, &topic, packet) };
+        let can_be_told = sender.version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
         let no_room = if can_be_told { NoRoom::Refuse } else { NoRoom::DeliverOnly };
-        match publish(state, now, &mut publication, Some(session), no_room) {
+        match publish(state, now, &mut publication, Publisher { session: sender.session, memory }, no_room) {
             Outcome::Matched => ReasonCode::Success,
             Outcome::NoMatch => ReasonCode::NoMatchingSubscribers,
             Outcome::Refused => ReasonCode::QuotaExceeded,
@@ -77,7 +111,7 @@ pub(crate) fn on_publish(
         state.metrics.topics_refused_total += 1;
         ReasonCode::TopicNameInvalid
     };
-    acknowledge(state, id, session, packet, outcome)
+    acknowledge(state, sender, packet, outcome)
 }
 
 /// Publishes a will whose time has come [MQTT5-3.1.2-8] [MQTT311-3.1.2-8].
@@ -92,8 +126,9 @@ pub(crate) fn publish_will(state: &mut State, now: Time, session: SessionKey, wi
         expires_at: expires_at(now, will.message_expiry_interval_s),
         stamp: state.next_stamp(now),
         message: None,
+        wire: None,
     };
-    publish(state, now, &mut publication, Some(session), NoRoom::DeliverOnly);
+    publish(state, now, &mut publication, Publisher { session, memory: None }, NoRoom::DeliverOnly);
 }
 
 /// A publication that entered at another shard: for this shard's own subscribers, and its retained set.
@@ -141,16 +176,20 @@ pub(crate) fn redirect(state: &mut State, now: Time, share: ShareKey, message: &
     }
 }
 
-/// Routes a publication that entered here: retained set, local receivers, one member of each shared subscription, one
-/// mail to each interested peer.
+/// Whose publication it is, and who got the last one to its topic.
+struct Publisher<'a> {
+    session: SessionKey,
+    memory: Option<&'a mut RouteMemory>,
+}
+
+/// Routes a publication that entered here, and hands it out.
 fn publish(
     state: &mut State,
     now: Time,
     publication: &mut Publication<'_>,
-    publisher: Option<SessionKey>,
+    publisher: Publisher<'_>,
     no_room: NoRoom,
 ) -> Outcome {
-    let Ok(topic) = TopicName::parse(publication.topic) else { return Outcome::NoMatch };
     if publication.retain && !has_room(state, publication) {
         state.metrics.retained_refused_total += 1;
         if no_room == NoRoom::Refuse {
@@ -158,17 +197,32 @@ fn publish(
         }
         publication.retain = false;
     }
+    let changes = state.router.changes();
+    if let Some(route) = publisher.memory.as_ref().and_then(|memory| memory.recall(changes)) {
+        return hand_out(state, now, publication, route);
+    }
+    let Ok(topic) = TopicName::parse(publication.topic) else { return Outcome::NoMatch };
     let mut route = mem::take(&mut state.route);
-    state.router.route(topic, publisher, &mut route);
+    state.router.route(topic, Some(publisher.session), &mut route);
+    if let Some(memory) = publisher.memory {
+        memory.keep(&route, changes);
+    }
+    let outcome = hand_out(state, now, publication, &route);
+    state.route = route;
+    outcome
+}
+
+/// Gives a publication to all it is for: retained set, local receivers, one member of each shared subscription, one mail
+/// to each interested peer.
+fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route) -> Outcome {
     let mut peers = route.peers();
-    let matched = !route.receivers().is_empty() || !route.shared().is_empty() || !peers.is_empty();
     if publication.retain {
         // Every shard keeps all retained messages, so that a new subscription finds them where it is.
         let message = publication.message().clone();
         retain(state, now, &message);
         peers = all_peers(state);
     }
-    deliver_local(state, now, publication, &route);
+    deliver_local(state, now, publication, route);
     for pick in route.shared() {
         deliver_shared(state, now, publication, pick);
     }
@@ -177,12 +231,11 @@ fn publish(
         let message = publication.message().clone();
         state.post(peer, Mail::Publish { message });
     }
-    state.route = route;
     remember(state, now, publication, peers);
-    if matched {
-        Outcome::Matched
-    } else {
+    if route.is_empty() {
         Outcome::NoMatch
+    } else {
+        Outcome::Matched
     }
 }
 
@@ -303,17 +356,17 @@ fn topic_fits(state: &State, topic: &str) -> bool {
 }
 
 /// Notes a QoS 2 publication. `false`: it came before and is only acknowledged again.
-fn receive(state: &mut State, id: ConnectionId, session: SessionKey, packet_id: PacketId) -> Result<bool, Fault> {
+fn receive(state: &mut State, sender: Sender, packet_id: PacketId) -> Result<bool, Fault> {
     let receive_maximum = usize::from(state.options.limits.receive_maximum);
-    let Some(client) = state.client_mut(session) else { return Ok(false) };
+    let Some(client) = state.client_mut(sender.session) else { return Ok(false) };
     if client.session.has_received(packet_id) {
-        state.write(id, |version, out| {
+        state.write(sender.id, |version, out| {
             encode_acknowledgement(version, PacketType::Pubrec, packet_id, ReasonCode::Success, out);
         });
         return Ok(false);
     }
     let is_full = client.session.received_count() >= receive_maximum;
-    if is_full && state.slot(id).is_some_and(|slot| slot.connection.version == ProtocolVersion::V5) {
+    if is_full && sender.version == ProtocolVersion::V5 {
         // [MQTT5-3.3.4-7]
         return Err(Fault::new(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 messages in flight than announced"));
     }
@@ -330,6 +383,7 @@ fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publis
         expires_at: expires_at(now, packet.message_expiry_interval_s),
         stamp: state.next_stamp(now),
         message: None,
+        wire: None,
     }
 }
 
@@ -339,15 +393,8 @@ fn expires_at(now: Time, interval_s: Option<u32>) -> Time {
 
 /// PUBACK or PUBREC [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]. What cannot be refused by an acknowledgement ends the connection:
 /// nothing that was acknowledged may be lost.
-fn acknowledge(
-    state: &mut State,
-    id: ConnectionId,
-    session: SessionKey,
-    packet: &Publish<'_>,
-    outcome: ReasonCode,
-) -> Result<(), Fault> {
-    let Some(slot) = state.slot(id) else { return Ok(()) };
-    let can_be_told = slot.connection.version == ProtocolVersion::V5 && packet.packet_id.is_some();
+fn acknowledge(state: &mut State, sender: Sender, packet: &Publish<'_>, outcome: ReasonCode) -> Result<(), Fault> {
+    let can_be_told = sender.version == ProtocolVersion::V5 && packet.packet_id.is_some();
     if outcome.is_error() && !can_be_told {
         return Err(Fault::new(outcome, "topic has too many levels or bytes"));
     }
@@ -358,13 +405,13 @@ fn acknowledge(
         QoS::ExactlyOnce => {
             // A refusing PUBREC ends the exchange: the identifier is free again.
             if !outcome.is_error() {
-                if let Some(client) = state.client_mut(session) {
+                if let Some(client) = state.client_mut(sender.session) {
                     client.session.receive(packet_id);
                 }
             }
             PacketType::Pubrec
         }
     };
-    state.write(id, |version, out| encode_acknowledgement(version, answer, packet_id, outcome, out));
+    state.write(sender.id, |version, out| encode_acknowledgement(version, answer, packet_id, outcome, out));
     Ok(())
 }

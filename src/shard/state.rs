@@ -18,6 +18,7 @@ use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
 use crate::session::{QueueBounds, Session};
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::known::Known;
 use crate::shard::recent::Recent;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::table::{Paged, Table};
@@ -59,12 +60,13 @@ pub struct Seeds {
 }
 
 /// A connection in its slot.
-#[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     /// The session it serves; none before CONNECT and once it lingers.
     pub(crate) session: Option<SessionKey>,
     pub(crate) connection: Connection,
+    /// What it has published to; nothing before its first PUBLISH.
+    pub(crate) known: Option<Box<Known>>,
 }
 
 /// A session and what ties it to the other rooms.
@@ -82,6 +84,14 @@ pub(crate) struct Client {
     pub(crate) timer: Option<Time>,
     /// Whether it stands in `State::work`.
     pub(crate) has_work: bool,
+}
+
+impl Client {
+    /// Whether anything waits to be sent to it.
+    #[inline]
+    pub(crate) fn is_owed(&self) -> bool {
+        self.session.inflight.has_unsent() || !self.session.queue.is_empty() || !self.scans.is_empty()
+    }
 }
 
 /// Retained messages owed to a new subscription.
@@ -186,7 +196,7 @@ impl State {
         while self.slots.len() <= index {
             self.slots.push(None);
         }
-        let slot = Slot { generation: id.generation, session: None, connection };
+        let slot = Slot { generation: id.generation, session: None, connection, known: None };
         let old = self.slots[index].replace(slot);
         assert!(old.is_none(), "the driver reuses a slot only after its connection is gone");
         self.metrics.connections_now += 1;
