@@ -4,6 +4,7 @@ mod client;
 mod codec;
 mod conformance;
 mod fuzz;
+mod known_topic;
 mod model;
 mod rng;
 mod script;
