@@ -6,10 +6,10 @@ mod delivery;
 mod inflight;
 mod queue;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::mqtt::{PacketId, QoS};
+use crate::table::Seldom;
 use crate::time::Time;
 
 pub use self::delivery::{Delivery, Identifiers};
@@ -59,17 +59,18 @@ pub struct Will {
 /// in that order too, so nearly always at the ends.
 #[derive(Debug, Default)]
 struct Inbound {
-    received: VecDeque<PacketId>,
+    received: Seldom<PacketId, 64>,
 }
 
 impl Inbound {
     /// Where an identifier is, or where it would have to be put.
     #[inline]
     fn find(&self, packet_id: PacketId) -> Result<usize, usize> {
-        match (self.received.front(), self.received.back()) {
+        let Some(received) = self.received.entries() else { return Err(0) };
+        match (received.front(), received.back()) {
             (Some(first), _) if *first == packet_id => Ok(0),
-            (_, Some(last)) if *last >= packet_id => self.received.binary_search(&packet_id),
-            (Some(_) | None, _) => Err(self.received.len()),
+            (_, Some(last)) if *last >= packet_id => received.binary_search(&packet_id),
+            (Some(_) | None, _) => Err(received.len()),
         }
     }
 }
@@ -94,7 +95,7 @@ impl Session {
     pub fn receive(&mut self, packet_id: PacketId) -> bool {
         let found = self.inbound.find(packet_id);
         if let Err(at) = found {
-            self.inbound.received.insert(at, packet_id);
+            self.inbound.received.filling().insert(at, packet_id);
         }
         found.is_err()
     }
@@ -107,12 +108,7 @@ impl Session {
     /// PUBREL: the identifier may be used anew; `false` if it was not known.
     pub fn release(&mut self, packet_id: PacketId) -> bool {
         let Ok(at) = self.inbound.find(packet_id) else { return false };
-        let received = &mut self.inbound.received;
-        received.remove(at);
-        if received.is_empty() && received.capacity() > 64 {
-            *received = VecDeque::new();
-        }
-        true
+        self.inbound.received.emptying(|received| received.remove(at)).is_some()
     }
 
     /// QoS 2 publications received and not yet released: what counts against our Receive Maximum.

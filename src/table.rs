@@ -4,6 +4,7 @@
 //! old half lies about until the allocator gives it back. Here nothing moves, and at most one page is unused. Knows
 //! nobody.
 
+use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 
 /// Entries of a page.
@@ -132,9 +133,73 @@ impl<T> Table<T> {
     }
 }
 
+/// A queue that most of its owners never use: one word while it is empty. Emptied, it gives its memory back if it has had
+/// room for more than `KEPT` entries.
+#[derive(Debug)]
+pub struct Seldom<T, const KEPT: usize>(Option<Box<VecDeque<T>>>);
+
+impl<T, const KEPT: usize> Default for Seldom<T, KEPT> {
+    fn default() -> Seldom<T, KEPT> {
+        Seldom(None)
+    }
+}
+
+impl<T, const KEPT: usize> Seldom<T, KEPT> {
+    /// Entries there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries; nothing if there has been none since memory was last given back.
+    #[inline]
+    pub fn entries(&self) -> Option<&VecDeque<T>> {
+        self.0.as_deref()
+    }
+
+    /// The queue, to put something in.
+    #[inline]
+    pub fn filling(&mut self) -> &mut VecDeque<T> {
+        self.0.get_or_insert_default()
+    }
+
+    /// Has `change` take entries out, and gives the memory back if none is left.
+    #[inline]
+    pub fn emptying<R: Default>(&mut self, change: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
+        let Some(queue) = self.0.as_deref_mut() else { return R::default() };
+        let answer = change(queue);
+        if queue.is_empty() && queue.capacity() > KEPT {
+            self.0 = None;
+        }
+        answer
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seldom_used_queue_owns_nothing_before_and_little_after() {
+        let (mut none, mut some) = (Seldom::<u8, 0>::default(), Seldom::<u8, 64>::default());
+        assert_eq!((size_of_val(&none), none.emptying(VecDeque::pop_front)), (8, None));
+        none.filling().push_back(1);
+        some.filling().push_back(1);
+        assert_eq!(
+            (none.len(), none.emptying(VecDeque::pop_front), some.emptying(VecDeque::pop_front)),
+            (1, Some(1), Some(1))
+        );
+        assert_eq!((none.entries().is_none(), some.entries().is_some(), some.is_empty()), (true, true, true));
+        some.filling().extend(0..100);
+        some.emptying(|queue| queue.clear());
+        assert!(some.entries().is_none());
+    }
 
     #[test]
     fn nothing_moves_when_a_list_grows() {

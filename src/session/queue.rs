@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::config::QueueFull;
 use crate::session::delivery::Delivery;
+use crate::table::Seldom;
 use crate::time::Time;
 
 /// Why a message was dropped.
@@ -29,7 +30,7 @@ pub struct QueueBounds {
 /// First in, first out. An empty queue owns no memory.
 #[derive(Debug, Default)]
 pub struct Queue {
-    waiting: VecDeque<Delivery>,
+    waiting: Seldom<Delivery, 0>,
     bytes: usize,
 }
 
@@ -68,27 +69,28 @@ impl Queue {
             }
         }
         self.bytes += delivery.message.size();
-        self.waiting.push_back(delivery);
+        self.waiting.filling().push_back(delivery);
     }
 
     /// Takes the message that has waited longest.
     pub fn pop(&mut self) -> Option<Delivery> {
-        let delivery = self.waiting.pop_front()?;
+        let delivery = self.waiting.emptying(VecDeque::pop_front)?;
         self.bytes -= delivery.message.size();
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
         Some(delivery)
     }
 
     /// Removes what expired at the front; answers how many. Those further back are found when their turn comes.
     pub fn drop_expired(&mut self, now: Time) -> u64 {
         let mut count = 0;
-        while self.waiting.front().is_some_and(|delivery| delivery.message.expires_at() <= now) {
+        while self.front().is_some_and(|delivery| delivery.message.expires_at() <= now) {
             self.pop();
             count += 1;
         }
         count
+    }
+
+    fn front(&self) -> Option<&Delivery> {
+        self.waiting.entries()?.front()
     }
 
     fn overflow(&self, size: usize, bounds: &QueueBounds) -> Option<Overflow> {
@@ -142,7 +144,7 @@ mod tests {
             rest.push(delivery.message.payload()[0]);
         }
         assert_eq!((rest.as_slice(), seen.as_slice()), (left, dropped));
-        assert_eq!((queue.bytes(), queue.waiting.capacity()), (0, 0));
+        assert_eq!((queue.bytes(), queue.waiting.entries().is_none()), (0, true));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! CONNECT: to the right shard, to the right session, with the right CONNACK.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::shard::disconnect::{end_session, say_goodbye, set_members_connected, 
 use crate::shard::event::{ConnectionId, Effect, Origin};
 use crate::shard::fault::Fault;
 use crate::shard::state::{patience, Client, State};
+use crate::table::Seldom;
 use crate::time::Time;
 
 /// A new connection: it has a while to send CONNECT.
@@ -244,7 +245,7 @@ fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &
         connection: None,
         subscriptions: HashSet::default(),
         shared: Vec::new(),
-        scans: VecDeque::new(),
+        scans: Seldom::default(),
         timer: None,
         has_work: false,
     });

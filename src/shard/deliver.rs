@@ -1,5 +1,7 @@
 //! From a publication and its receiver to bytes in an outbox, or a place in a queue.
 
+use std::collections::VecDeque;
+
 use crate::connection::Connection;
 use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
@@ -208,7 +210,7 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
 /// then, as it is then.
 fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId, room: usize) -> bool {
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
-    let Some(mut scan) = client.scans.pop_front() else { return false };
+    let Some(mut scan) = client.scans.emptying(VecDeque::pop_front) else { return false };
     let budget = if scan.options.qos == QoS::AtMostOnce { SCAN_SLICE_TOPICS } else { room.min(SCAN_SLICE_TOPICS) };
     let mut found = Vec::new();
     let mut is_finished = budget > 0 && state.router.retained().scan(&mut scan.retained, budget, now, &mut found);
@@ -219,7 +221,7 @@ fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId, room: u
     }
     if !is_finished {
         if let Some(client) = state.clients.get_mut(key.0 as usize) {
-            client.scans.push_front(scan);
+            client.scans.filling().push_front(scan);
         }
     }
     budget > 0 && sent == found.len()

@@ -21,7 +21,7 @@ use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
 use crate::shard::known::Known;
 use crate::shard::recent::Recent;
 use crate::shard::timers::{TimerKey, Timers};
-use crate::table::{Paged, Table};
+use crate::table::{Paged, Seldom, Table};
 use crate::time::Time;
 
 /// Spare outbox buffers one shard keeps.
@@ -79,7 +79,7 @@ pub(crate) struct Client {
     /// Those of them that are shared.
     pub(crate) shared: Vec<FilterKey>,
     /// Retained messages still to be looked up for it.
-    pub(crate) scans: VecDeque<Scan>,
+    pub(crate) scans: Seldom<Scan, 0>,
     /// The timer that is set for it.
     pub(crate) timer: Option<Time>,
     /// Whether it stands in `State::work`.

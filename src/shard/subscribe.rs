@@ -110,9 +110,11 @@ fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
     let Some(client) = state.client_mut(pending.session).filter(|_| written) else { return };
     // Of two scans for one filter the later one has what the earlier one has.
     for scan in &pending.scans {
-        client.scans.retain(|old| old.filter != scan.filter);
+        client.scans.emptying(|scans| scans.retain(|old| old.filter != scan.filter));
     }
-    client.scans.extend(pending.scans);
+    if !pending.scans.is_empty() {
+        client.scans.filling().extend(pending.scans);
+    }
     pump(state, now, pending.session);
 }
 
@@ -176,7 +178,7 @@ fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicF
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&key);
         client.shared.retain(|shared| *shared != key);
-        client.scans.retain(|scan| scan.filter != key);
+        client.scans.emptying(|scans| scans.retain(|scan| scan.filter != key));
     }
     // Retained messages are not owed any more where SUBACK still waits for a peer's word [MQTT5-3.10.4-2].
     for pending in state.pending_subacks.iter_mut().filter(|pending| pending.session == session) {
