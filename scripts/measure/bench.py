@@ -84,7 +84,7 @@ def bench(words):
         "broker_cores": broker_cores,
     }
     measured = session(PROG, arguments, words, fields)
-    return write_report(PROG, measured, arguments, summary)
+    return write_report(PROG, measured, arguments, summary, "comparison")
 
 
 if __name__ == "__main__":

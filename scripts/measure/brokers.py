@@ -90,6 +90,10 @@ class Entry:
     version: str = "not known"
     cores: tuple = ()
 
+    def can_run(self, load):
+        """The toy broker keeps nothing for later."""
+        return self.kind != "sink" or not load.needs_memory
+
     @property
     def is_contestant(self):
         """The toy broker is a ceiling, nobody's rival."""

@@ -9,6 +9,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .cells import LATENCIES, cells_of
 from .loads import CONNECTED
+from .scaling import efficiency
+from .spread import Spread
+from .tune_report import points_of
 from .words import number
 
 # Okabe and Ito's palette, told apart by those who are colour-blind too. A broker has its colour in every report.
@@ -52,7 +55,7 @@ matplotlib.rcParams.update(
 )
 
 
-def draw(measured, folder):
+def comparison(measured, folder):
     """Draws what there are figures for. Returns (file name, title) of each picture."""
     cells = cells_of(measured)
     entries = measured.entries
@@ -74,6 +77,61 @@ def draw(measured, folder):
         latency(paced, folder / "latency.svg")
         drawn.append(("latency.svg", "Latency percentiles at a fixed rate"))
     return drawn
+
+
+def sweep(measured, folder):
+    """The scaling curve of scripts/tune: four panels over the number of cores."""
+    points = [point for point in points_of(measured) if point.cell.rate]
+    if not points:
+        return []
+    figure = Figure(figsize=(9.5, 7.2), layout="constrained")
+    panels = figure.subplots(2, 2)
+    cores = [point.cores for point in points]
+    first = points[0]
+    rate, share, cpu, delay = panels.flat
+    curve(rate, cores, [point.cell.rate for point in points], measured.loads[0].unit)
+    ideal = [first.rate * point.cores / first.cores for point in points]
+    rate.plot(cores, ideal, color="#888888", linestyle=":", label="if every core brought as much")
+    rate.legend(loc="upper left", fontsize=9)
+    part = [100 * efficiency(point, first) for point in points]
+    curve(share, cores, [Spread(value, value, value, 1) for value in part], "per cent a core of the first")
+    curve(cpu, cores, [point.cell.cpu for point in points], "CPU s per million messages")
+    delays = [point.cell.latency["p99_us"] for point in points]
+    curve(delay, cores, [delay_ and scaled(delay_, 1000) for delay_ in delays], "milliseconds")
+    for axes, title in zip(panels.flat, ("Throughput", "Efficiency", "CPU a message", "p99 latency")):
+        axes.set_title(title, fontsize=11)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+        axes.grid(axis="y")
+        axes.set_xticks(cores)
+        axes.set_xlabel("cores")
+    figure.suptitle(f"Corecast by cores: {measured.loads[0].title}", fontweight="bold", fontsize=14)
+    save(figure, folder / "scaling.svg")
+    return [("scaling.svg", "Throughput, efficiency, CPU a message and p99 by number of cores")]
+
+
+def scaled(spread, by):
+    return Spread(spread.median / by, spread.low / by, spread.high / by, spread.count)
+
+
+def curve(axes, cores, spreads, unit):
+    known = [(core, spread) for core, spread in zip(cores, spreads) if spread]
+    middles = [spread.median for _, spread in known]
+    ends = [
+        [spread.median - spread.low for _, spread in known],
+        [spread.high - spread.median for _, spread in known],
+    ]
+    places = [core for core, _ in known]
+    axes.errorbar(places, middles, ends, color=COLOURS["corecast"], marker="o", capsize=3, linewidth=1.8)
+    axes.set_ylabel(unit)
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
+
+
+def short(value, _place):
+    """`1.2 M`, `300 k`: axes have little room."""
+    for size, letter in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def style_of(entries):
@@ -107,13 +165,13 @@ def bars(rows, name, title, unit, path):
                 axes.errorbar(length, y, xerr=ends, ecolor=INK, capsize=2, elinewidth=1)
             axes.text(100 * spread.high / top + 1.5, y, beside(cell, spread, name), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [row[0].load.title for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 135)
     axes.set_xticks(range(0, 101, 20))
     axes.spines["bottom"].set_bounds(0, 100)
     axes.set_xlabel(unit)
     axes.grid(axis="x")
-    key(figure, axes, title, entries, styles)
+    key(figure, title, entries, styles)
     save(figure, path)
 
 
@@ -123,8 +181,8 @@ def beside(cell, spread, name):
     if name == "rate" and cell.load.unit == CONNECTED:
         text += " connections"
     if cell.has_untrue_run:
-        return text + "  not every run true"
-    return text + ("  loadgen's limit" if name == "rate" and cell.was_limit else "")
+        return text + " (not every run true)"
+    return text + (" (loadgen's limit)" if name == "rate" and cell.was_limit else "")
 
 
 def latency(rows, path):
@@ -142,9 +200,7 @@ def latency(rows, path):
             axes.set_ylabel("milliseconds")
     for spare in range(len(rows), lines * columns):
         panels[spare // columns][spare % columns].set_visible(False)
-    figure.suptitle("Latency at a fixed rate: lower is better", fontweight="bold", fontsize=14)
-    handles = [handle(styles[entry.label], entry.label) for entry in entries]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(entries)))
+    key(figure, "Latency at a fixed rate: lower is better", entries, styles)
     save(figure, path)
 
 
@@ -184,8 +240,8 @@ def canvas(width, height):
     return figure, figure.subplots()
 
 
-def key(figure, axes, title, entries, styles):
-    axes.set_title(title, fontweight="bold", fontsize=14, pad=12)
+def key(figure, title, entries, styles):
+    figure.suptitle(title, fontweight="bold", fontsize=14)
     handles = [handle(styles[entry.label], entry.label) for entry in entries]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(entries)))
 

@@ -21,6 +21,11 @@ class Load:
     step: str = None
 
     @property
+    def needs_memory(self):
+        """The broker has to keep messages for those who come later."""
+        return self.step is not None
+
+    @property
     def words(self):
         return shlex.split(self.arguments)
 

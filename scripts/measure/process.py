@@ -196,6 +196,7 @@ class Started:
             text = self.log_path.read_bytes()[-LOG_BYTES:].decode(errors="replace").strip()
         except OSError:
             return ""
+        text = re.sub(r"\x1b\[[0-9;]*m", "", text)
         # Neither a process id nor the name of the machine belongs into a report.
         text = re.sub(rf"\b(?:{self.pid}|{re.escape(socket.gethostname())})\b", "-", text)
         return f"; it said: {text}" if text else ""

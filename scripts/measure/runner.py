@@ -45,7 +45,7 @@ def plan(loads, entries, rounds):
         for round_ in range(rounds):
             first = round_ % len(entries)
             turn = entries[first:] + entries[:first]
-            steps += [(load_, entry, round_ + 1) for entry in turn]
+            steps += [(load_, entry, round_ + 1) for entry in turn if entry.can_run(load_)]
     return steps
 
 

@@ -59,15 +59,18 @@ def before(measured):
         yield f"CPUs {shown} are two threads of one core each and slow each other down."
 
 
-def write_report(prog, measured, arguments, summary):
-    """Writes the folder with everything in it and returns the exit code: 0 only if all was measured and true."""
+def write_report(prog, measured, arguments, summary, drawing):
+    """Writes the folder with everything in it and returns the exit code: 0 only if all was measured and true.
+
+    `drawing` names the function of `charts` that draws this kind of report.
+    """
     # Whatever goes wrong while drawing, the figures are on disk by then.
     folder = new_folder(arguments.results, measured.date, measured.topic)
     write_raw(folder, measured)
     # Here and not at the top: flags can be refused, and --help given, without matplotlib.
     from . import charts
 
-    drawn = charts.draw(measured, folder)
+    drawn = getattr(charts, drawing)(measured, folder)
     write_text(folder / "summary.md", summary(measured, drawn))
     print(f"\nreport: {os.path.relpath(folder)}/summary.md")
     if not measured.is_complete:

@@ -66,7 +66,7 @@ def speed(label, cells):
     if behind:
         yield f"It was behind in {len(behind)}: " + ", ".join(against(cell) for cell in behind) + "."
     if even:
-        yield f"In {len(even)} the runs overlap and no order can be told: "
+        yield f"In {len(even)} the runs overlap and no order can be told:"
         yield ", ".join(against(cell) for cell in even) + "."
 
 
