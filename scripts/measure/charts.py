@@ -150,6 +150,7 @@ def bars(rows, name, title, unit, path):
     styles = style_of(entries)
     thickness = 0.8 / len(entries)
     figure, axes = canvas(9.5, 1.7 + len(rows) * (0.3 + 0.27 * len(entries)))
+    widest = 100
     for place, row in enumerate(rows):
         spreads = [getattr(cell, name) for cell in row]
         top = max(spread.median for spread in spreads if spread) or 1.0
@@ -159,6 +160,7 @@ def bars(rows, name, title, unit, path):
                 axes.text(1, y, "no figure", va="center", fontsize=9, color="#777777")
                 continue
             length = 100 * spread.median / top
+            widest = max(widest, 100 * spread.high / top)
             axes.barh(y, length, thickness * 0.9, **styles[cell.entry.label])
             if spread.count > 1:
                 ends = [[100 * (spread.median - spread.low) / top], [100 * (spread.high - spread.median) / top]]
@@ -166,7 +168,7 @@ def bars(rows, name, title, unit, path):
             axes.text(100 * spread.high / top + 1.5, y, beside(cell, spread, name), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [row[0].load.title for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 135)
+    axes.set_xlim(0, widest + 35)
     axes.set_xticks(range(0, 101, 20))
     axes.spines["bottom"].set_bounds(0, 100)
     axes.set_xlabel(unit)

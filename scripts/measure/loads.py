@@ -79,7 +79,7 @@ class Times:
     runs: int
 
 
-SETS = {"full": Times(5.0, 1.0, 3), "quick": Times(2.0, 0.5, 3), "smoke": Times(1.0, 0.5, 1)}
+SETS = {"full": Times(5.0, 1.0, 3), "quick": Times(1.5, 0.5, 3), "smoke": Times(1.0, 0.5, 1)}
 
 
 class LoadError(ValueError):

@@ -117,11 +117,9 @@ def chosen_cores(broker_text, load_text):
 
 def programs(arguments, wants_corecast):
     """Paths of Corecast and loadgen, built here if not given. Cargo says itself what is wrong."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-    packages = [] if arguments.corecast or not wants_corecast else ["corecast"]
-    packages += [] if arguments.loadgen else ["loadgen"]
-    if packages:
-        words = ["cargo", "build", "--release", *(word for name in packages for word in ("-p", name))]
+    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+    if not arguments.loadgen or (wants_corecast and not arguments.corecast):
+        words = ["cargo", "build", "--release"]
         print("$ " + shlex.join(words), flush=True)
         try:
             ended = subprocess.run(words, cwd=ROOT)
@@ -129,7 +127,10 @@ def programs(arguments, wants_corecast):
             raise StartError("cargo is missing: install Rust, or give --corecast PATH and --loadgen PATH") from None
         if ended.returncode != 0:
             raise StartError("the build failed, see above")
-    return arguments.corecast or target / "corecast", arguments.loadgen or target / "loadgen"
+    corecast, loadgen = arguments.corecast or target / "corecast", arguments.loadgen or target / "loadgen"
+    if not os.access(loadgen, os.X_OK):
+        raise StartError(f"--loadgen {loadgen} is not a program")
+    return corecast, loadgen
 
 
 def settings_of(arguments, set_name, loadgen, broker_cores, load_cores):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from .cells import cells_of
+from .cells import cells_of, verdict
 from .cores import overlap, show_cores
 from .loads import CONNECTED
 from .runner import wrongs
@@ -17,7 +17,7 @@ def summary(measured, charts):
     cells = cells_of(measured)
     parts = [f"# {measured.topic}, {measured.date}", ""]
     if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped. What follows is what there was by then.**", ""]
+        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
     parts += [what(measured), "", *warnings(measured), "## The result", "", result(measured, cells), ""]
     parts += [*pictures(charts), *overview(measured, cells), *details(measured, cells)]
     parts += [*absences(measured), *method(measured), *machine(measured), *repeat(measured)]
@@ -27,13 +27,11 @@ def summary(measured, charts):
 def what(measured):
     names = ", ".join(f"{entry.label} {entry.version.partition(' (')[0]}" for entry in measured.entries) or "no broker"
     settings, host = measured.settings, measured.host
-    return "\n".join(
-        [
-            f"{count(len(measured.loads), 'scenario')}, each measured {count(measured.rounds, 'time')} for",
-            f"{settings.duration_s:g} s, against {names}, on {host['cpu']} (Linux {host['kernel']}): brokers on CPU",
-            f"{show_cores(measured.broker_cores)}, loadgen on CPU {show_cores(settings.cores)}.",
-            "[How to read this](../README.md).",
-        ]
+    return (
+        f"{count(len(measured.loads), 'scenario')}, each measured {count(measured.rounds, 'time')} for "
+        f"{settings.duration_s:g} s, against {names}, on {host['cpu']} (Linux {host['kernel']}): the brokers on "
+        f"CPU {show_cores(measured.broker_cores)}, loadgen on CPU {show_cores(settings.cores)}. "
+        "[How to read this](../README.md)."
     )
 
 
@@ -53,20 +51,20 @@ def overview(measured, cells):
     lines = [
         "## At a glance",
         "",
-        "Median a second, over all receivers (connections where it says so). Bold: the highest of those whose",
-        f"runs are all true. {LIMIT} loadgen was the limit, the broker could do more. {UNTRUE} not every run was true.",
+        "Median a second, over all receivers (connections where it says so). Bold: ahead of every other whose runs are",
+        f"all true, without overlap. {UNTRUE} not every run was true. {LIMIT} loadgen was the limit in one of the runs:",
+        "the broker could do more, and at a fixed rate the latency is partly loadgen's.",
         "",
         "| scenario | " + " | ".join(labels) + " |",
         "|---|" + "---:|" * len(labels),
     ]
     for load in measured.loads:
         row = [cells[load.name, label] for label in labels]
-        best = max((cell.rate.median for cell in row if cell.can_win), default=None)
         shown = []
         for cell in row:
             text = number(cell.rate and cell.rate.median)
-            is_best = cell.can_win and cell.rate.median == best and not load.is_paced
-            shown.append((f"**{text}**" if is_best else text) + marks(cell))
+            is_ahead = verdict(cell) == "ahead" and not load.is_paced
+            shown.append((f"**{text}**" if is_ahead else text) + marks(cell))
         lines.append(f"| {title(load)} | " + " | ".join(shown) + " |")
     return [*lines, ""]
 

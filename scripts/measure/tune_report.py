@@ -19,11 +19,11 @@ def summary(measured, charts):
     load, settings = measured.loads[0], measured.settings
     parts = [f"# How many cores for {load.title}, {measured.date}", ""]
     if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped. What follows is what there was by then.**", ""]
+        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
     sizes = ", ".join(str(point.cores) for point in points)
     parts += [
-        f"Corecast with {sizes} of the CPUs {show_cores(measured.broker_cores)}, a shard for each,",
-        f"{count(measured.rounds, 'round')} of {settings.duration_s:g} s in turns; loadgen on CPU",
+        f"Corecast with {sizes} of the CPUs {show_cores(measured.broker_cores)}, a shard for each, "
+        f"{count(measured.rounds, 'round')} of {settings.duration_s:g} s in turns; loadgen on CPU "
         f"{show_cores(settings.cores)}. The load: `loadgen {load.arguments}`. [How to read this](../README.md).",
         "",
         *warnings(measured),

@@ -39,6 +39,9 @@ class Words(unittest.TestCase):
         text = summary(made.measured([CORECAST, MOSQUITTO], runs, scenarios), [])
         self.assertIn("Of 3 scenarios", text)
         self.assertIn("ahead of the best other broker in 1: 3.10 times mosquitto's rate in `pair-qos0`.", text)
+        self.assertIn("| 1 pair, QoS 0 | **31** | 10 |", text)
+        self.assertIn("| 1000 to 1, QoS 0 | 5 | **10** |", text)
+        self.assertIn("| 1 to 1000, QoS 0 | 10 | 10 |", text, "no order is no win")
         self.assertIn("It was behind in 1: `fanin-qos0` (0.50 times mosquitto).", text)
         self.assertIn("In 1 the runs overlap and no order can be told: `fanout-qos0` (1.00 times mosquitto).", text)
 
@@ -55,7 +58,7 @@ class Truth(unittest.TestCase):
         runs = made.three("corecast", [10, 11, 12]) + made.three("mosquitto", [30, 31, 32], lost=1000)
         text = summary(made.measured([CORECAST, MOSQUITTO], runs), [])
         self.assertIn("**Not every run of mosquitto was true** (`pair-qos0`, see below).", text)
-        self.assertIn("| 1 pair, QoS 0 | **11** | 31 ⚠ |", text)
+        self.assertIn("| 1 pair, QoS 0 | 11 | 31 ⚠ |", text)
         row = table_row(text, "pair-qos0", "mosquitto")
         self.assertIn("**0 of 3 runs true**: 3,000 lost", row)
 
