@@ -7,7 +7,8 @@ from .brokers import KINDS, Absent, find, has_docker, parse_wishes
 from .loads import LOADS, SETS
 from .options import UsageError, add_common, chosen_cores, chosen_loads, main, new_parser, programs, rounds, settings_of
 from .report import summary
-from .session import ROUNDS_MIN, session, write_report
+from .session import session, write_report
+from .spread import RUNS_MIN
 
 PROG = "scripts/bench"
 
@@ -61,8 +62,8 @@ def flags(load):
 
 def bench(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < ROUNDS_MIN and arguments.set != "smoke":
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {ROUNDS_MIN} or more, or --smoke")
+    if arguments.runs and arguments.runs < RUNS_MIN and arguments.set != "smoke":
+        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more, or --smoke")
     wishes = parse_wishes(arguments.brokers)
     loads = chosen_loads(arguments, arguments.set)
     broker_cores, load_cores = chosen_cores(arguments.broker_cores, arguments.load_cores)

@@ -91,8 +91,7 @@ class Entry:
     cores: tuple = ()
 
     def can_run(self, load):
-        """The toy broker keeps nothing for later."""
-        return self.kind != "sink" or not load.needs_memory
+        return self.is_contestant or not load.is_beyond_sink
 
     @property
     def is_contestant(self):

@@ -87,7 +87,7 @@ def cells_of(measured):
 
 
 def verdict(cell):
-    """`ahead`, `behind`, `even` (the runs overlap), or None where there is nobody to compare with or no true figure."""
+    """`ahead`, `behind`, `even` (the runs overlap or are too few); None if there is nothing true to compare."""
     if not cell.can_win or cell.rival is None:
         return None
     if not is_apart(cell.rate, cell.rival.rate):

@@ -198,12 +198,20 @@ def latency(rows, path):
     for place, row in enumerate(rows):
         axes = panels[place // columns][place % columns]
         panel(axes, row, styles)
+        axes.set_ylim(decades(rows))
         if place % columns == 0:
             axes.set_ylabel("milliseconds")
     for spare in range(len(rows), lines * columns):
         panels[spare // columns][spare % columns].set_visible(False)
     key(figure, "Latency at a fixed rate: lower is better", entries, styles)
     save(figure, path)
+
+
+def decades(rows):
+    """Whole powers of ten around all that is drawn, in milliseconds: the panels share one scale."""
+    spreads = [spread for row in rows for cell in row for spread in cell.latency.values() if spread]
+    low, high = min(spread.low for spread in spreads) / 1000, max(spread.high for spread in spreads) / 1000
+    return 10 ** floor(log10(low)), 10 ** ceil(log10(high))
 
 
 def panel(axes, row, styles):
@@ -227,8 +235,6 @@ def panel(axes, row, styles):
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_ylim()
-    axes.set_ylim(10 ** floor(log10(low)), 10 ** ceil(log10(high)))
     axes.set_xticks(range(len(LATENCY_NAMES)), LATENCY_NAMES)
     axes.grid(axis="y")
 

@@ -25,7 +25,7 @@ def summary(measured, charts):
 
 
 def what(measured):
-    names = ", ".join(f"{entry.label} {entry.version.partition(' (')[0]}" for entry in measured.entries) or "no broker"
+    names = ", ".join(name(entry) for entry in measured.entries) or "no broker"
     settings, host = measured.settings, measured.host
     return (
         f"{count(len(measured.loads), 'scenario')}, each measured {count(measured.rounds, 'time')} for "
@@ -33,6 +33,10 @@ def what(measured):
         f"CPU {show_cores(measured.broker_cores)}, loadgen on CPU {show_cores(settings.cores)}. "
         "[How to read this](../README.md)."
     )
+
+
+def name(entry):
+    return entry.label if entry.address else f"{entry.label} {entry.version.partition(' (')[0]}"
 
 
 def warnings(measured):
@@ -51,8 +55,8 @@ def overview(measured, cells):
     lines = [
         "## At a glance",
         "",
-        "Median a second, over all receivers (connections where it says so). Bold: ahead of every other whose runs are",
-        f"all true, without overlap. {UNTRUE} not every run was true. {LIMIT} loadgen was the limit in one of the runs:",
+        "Median a second, over all receivers (connections where it says so). Bold: ahead of all others whose runs are",
+        f"true, without overlap. {UNTRUE} not every run was true. {LIMIT} loadgen was the limit in one of the runs:",
         "the broker could do more, and at a fixed rate the latency is partly loadgen's.",
         "",
         "| scenario | " + " | ".join(labels) + " |",
@@ -189,6 +193,9 @@ def method(measured):
             f"- **loadgen and the brokers share CPU {show_cores(shared)}**: each figure is that of broker and load",
             "  together, and says less about the broker alone.",
         ]
+    there = [entry.label for entry in measured.entries if entry.address]
+    if there:
+        lines.append(f"- {', '.join(there)} ran already: configuration, CPUs and cost are not known to us.")
     if any(not entry.is_contestant for entry in measured.entries):
         lines += [
             "- `sink` is a toy broker inside loadgen that does next to nothing: its row is what loadgen and this",
@@ -227,7 +234,8 @@ def repeat(measured):
     """The commands, as typed from the root of the repository."""
     lines = ["## Repeat it", "", "```sh", measured.command, "```", ""]
     reference = reference_of(measured)
-    commands = {run.label: run.broker_command for run in measured.runs if run.broker_command}
+    there = {entry.label for entry in measured.entries if entry.address}
+    commands = {run.label: run.broker_command for run in measured.runs if run.broker_command and run.label not in there}
     if commands:
         lines += ["The brokers (configurations with the port filled in):", "", "```sh", *commands.values(), "```", ""]
     if reference:

@@ -59,7 +59,7 @@ def advise(points):
     if best is first:
         return Advice(first.cores, True, f"more than {count(first.cores, 'core')} brought nothing here")
     if not is_apart(best.cell.rate, first.cell.rate):
-        both = f"the runs with {best.cores} and with {count(first.cores, 'core')} overlap"
+        both = f"the runs with {best.cores} and with {count(first.cores, 'core')} overlap or are too few"
         return Advice(first.cores, False, f"{both}: it cannot be told whether more help")
     place = next(place for place, point in enumerate(points) if point.rate >= NEAR_BEST * best.rate)
     wanted = points[place]

@@ -12,12 +12,12 @@ from .cores import overlap
 from .options import ROOT
 from .process import Ports, raise_open_files
 from .runner import Measured, measure
+from .spread import RUNS_MIN
 from .store import new_folder, scrub, write_raw, write_text
 
 # Above these a report says that its figures are doubtful.
 LOAD_AVERAGE_MAX = 0.3
 STOLEN_MAX = 0.01
-ROUNDS_MIN = 3
 
 
 def session(prog, arguments, words, fields):
@@ -49,8 +49,8 @@ def before(measured):
             f"other programs were using the machine when it began (load average {measured.host['load_average']:.2f}); "
             "compare within this report only, and repeat it on a quiet machine."
         )
-    if measured.rounds < ROUNDS_MIN:
-        yield "fewer than three rounds have no spread worth the name: this shows that it works, not how fast."
+    if measured.rounds < RUNS_MIN:
+        yield f"fewer than {RUNS_MIN} rounds show no order: this is to see that it works, not how fast."
     if overlap(measured.broker_cores, measured.settings.cores):
         yield "broker and loadgen share CPUs, so each figure is that of both together."
     pairs = host.siblings(cores)

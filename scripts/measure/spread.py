@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from statistics import median
 
+# Fewer runs of each show no order, however far they are apart.
+RUNS_MIN = 3
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -34,5 +37,9 @@ def ratios_of(values, others):
 
 
 def is_apart(left, right):
-    """Whether the runs of two brokers do not overlap, so that an order can be told."""
-    return left.low > right.high or right.low > left.high
+    """Whether an order can be told: there are enough runs of both, and they do not overlap."""
+    return min(left.count, right.count) >= RUNS_MIN and not overlaps(left, right)
+
+
+def overlaps(left, right):
+    return not (left.low > right.high or right.low > left.high)

@@ -8,7 +8,8 @@ from .cores import check_cores, parse_cores, share_out, usable_cores
 from .loads import SETS
 from .options import UsageError, add_common, chosen_loads, main, new_parser, programs, rounds, settings_of
 from .process import StartError
-from .session import ROUNDS_MIN, session, write_report
+from .session import session, write_report
+from .spread import RUNS_MIN
 from .tune_report import summary
 
 PROG = "scripts/tune"
@@ -46,17 +47,15 @@ def parse_counts(text, usable):
 def new_arguments():
     parser = new_parser(PROG, DESCRIPTION, EPILOG)
     parser.add_argument("--cores", metavar="1..N", help="numbers of cores, such as 1..4 or 1,2,4 [default: 1 to all]")
-    parser.add_argument(
-        "--runs", type=rounds, metavar="N", help=f"rounds, at least {ROUNDS_MIN} [default: {ROUNDS_MIN}]"
-    )
+    parser.add_argument("--runs", type=rounds, metavar="N", help=f"rounds, at least {RUNS_MIN} [default: {RUNS_MIN}]")
     add_common(parser)
     return parser
 
 
 def tune(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < ROUNDS_MIN:
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {ROUNDS_MIN} or more")
+    if arguments.runs and arguments.runs < RUNS_MIN:
+        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more")
     if not arguments.scenario and not arguments.load:
         arguments.scenario = [USUAL]
     loads = chosen_loads(arguments, "full")

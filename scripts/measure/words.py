@@ -51,7 +51,7 @@ def speed(label, cells):
     compared = sum(map(len, by_verdict.values()))
     if not compared:
         return
-    yield f"Of {count(compared, 'scenario')} that go as fast as the brokers can,"
+    yield f"Going as fast as the brokers can ({count(compared, 'scenario')}),"
     ahead, behind, even = by_verdict["ahead"], by_verdict["behind"], by_verdict["even"]
     if ahead:
         low = min(ahead, key=lambda cell: cell.ratio.median)
@@ -66,7 +66,7 @@ def speed(label, cells):
     if behind:
         yield f"It was behind in {len(behind)}: " + ", ".join(against(cell) for cell in behind) + "."
     if even:
-        yield f"In {len(even)} the runs overlap and no order can be told:"
+        yield f"In {len(even)} no order can be told, the runs overlap or are too few:"
         yield ", ".join(against(cell) for cell in even) + "."
 
 
@@ -96,7 +96,7 @@ def others(cell):
         if not rival.is_true or not rival.kept_up:
             texts.append(f"{rival.entry.label} did not keep up")
         else:
-            unsure = "" if is_apart(cell.latency["p99_us"], theirs) else ", though the runs overlap"
+            unsure = "" if is_apart(cell.latency["p99_us"], theirs) else ", though no order can be told"
             texts.append(f"{rival.entry.label}'s {milliseconds(theirs.median)} ms{unsure}")
     return " (" + "; ".join(texts) + ")" if texts else ""
 

@@ -26,8 +26,9 @@ class Spreads(unittest.TestCase):
         self.assertEqual(ratios_of([10.0, None, 9.0], [5.0, 4.0, 0.0]).count, 1)
 
     def test_an_order_can_be_told_only_if_the_runs_do_not_overlap(self):
-        self.assertTrue(is_apart(spread_of([1, 2]), spread_of([3, 4])))
-        self.assertFalse(is_apart(spread_of([1, 3]), spread_of([3, 4])))
+        self.assertTrue(is_apart(spread_of([1, 2, 2]), spread_of([3, 4, 4])))
+        self.assertFalse(is_apart(spread_of([1, 3, 3]), spread_of([3, 4, 4])))
+        self.assertFalse(is_apart(spread_of([1, 2]), spread_of([3, 4])), "two runs are too few")
 
 
 class Cores(unittest.TestCase):

@@ -37,13 +37,20 @@ class Words(unittest.TestCase):
         )
         scenarios = ["pair-qos0", "fanin-qos0", "fanout-qos0"]
         text = summary(made.measured([CORECAST, MOSQUITTO], runs, scenarios), [])
-        self.assertIn("Of 3 scenarios", text)
+        self.assertIn("Going as fast as the brokers can (3 scenarios), **corecast** was ahead", text)
         self.assertIn("ahead of the best other broker in 1: 3.10 times mosquitto's rate in `pair-qos0`.", text)
         self.assertIn("| 1 pair, QoS 0 | **31** | 10 |", text)
         self.assertIn("| 1000 to 1, QoS 0 | 5 | **10** |", text)
         self.assertIn("| 1 to 1000, QoS 0 | 10 | 10 |", text, "no order is no win")
         self.assertIn("It was behind in 1: `fanin-qos0` (0.50 times mosquitto).", text)
-        self.assertIn("In 1 the runs overlap and no order can be told: `fanout-qos0` (1.00 times mosquitto).", text)
+        self.assertIn(
+            "In 1 no order can be told, the runs overlap or are too few: `fanout-qos0` (1.00 times mosquitto).", text
+        )
+
+    def test_two_runs_each_show_no_order(self):
+        runs = made.three("corecast", [30, 31]) + made.three("mosquitto", [10, 10])
+        text = summary(made.measured([CORECAST, MOSQUITTO], runs, rounds=2), [])
+        self.assertIn("ahead of the best other broker in none. In 1 no order can be told", text)
 
     def test_latency_is_compared_only_among_those_that_kept_up(self):
         runs = made.three("corecast", [1000] * 3, "paced-20k", offered=1000, p99_us=500.0)
