@@ -1,4 +1,5 @@
-# What the scripts share; sourced, with `me` set to the name of the script.
+# What the scripts share; sourced by bash, with `me` set to the name of the script.
+# shellcheck shell=bash disable=SC2154
 
 run() {
     echo "\$ $*"

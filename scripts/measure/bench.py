@@ -21,7 +21,7 @@ one that runs. What is not installed is named in the report as not measured."""
 
 EPILOG = """\
 examples:
-  scripts/bench --quick corecast mosquitto                      seven scenarios in about two and a half minutes
+  scripts/bench --quick corecast mosquitto                      eight scenarios in about two minutes
   scripts/bench corecast mosquitto nats sink                    all scenarios
   scripts/bench --quick old:corecast=/tmp/corecast corecast     two builds of Corecast
   scripts/bench --scenario fanin-qos0 --runs 9 corecast nats    one scenario, nine rounds

@@ -27,6 +27,7 @@ class Kind:
     config: str = None
     version_words: tuple = ("--version",)
     version_file: str = None
+    package: str = None
     image: str = None
     image_words: tuple = None
     ready_s: float = 30.0
@@ -47,6 +48,7 @@ KINDS = {
             ("-c", "$config"),
             "mosquitto.conf",
             ("-h",),
+            package="mosquitto",
             image="eclipse-mosquitto:2",
             image_words=("mosquitto",),
         ),
@@ -70,7 +72,15 @@ KINDS = {
             image="emqx/nanomq:latest",
             image_words=("nanomq",),
         ),
-        Kind("nats", "nats-server", ("-c", "$config"), "nats.conf", image="nats:2", image_words=("nats-server",)),
+        Kind(
+            "nats",
+            "nats-server",
+            ("-c", "$config"),
+            "nats.conf",
+            package="nats-server",
+            image="nats:2",
+            image_words=("nats-server",),
+        ),
         Kind("rumqttd", "rumqttd", ("--config", "$config", "--quiet"), "rumqttd.toml"),
         # Our toy broker: what it reaches is what loadgen and the machine can do at all.
         Kind("sink", "loadgen", ("sink", "--bind", "127.0.0.1:$port", "--core", "$first_core")),
@@ -151,7 +161,9 @@ def find(wish, programs, with_docker):
         return Absent(wish.label, f"{given} is not a program")
     if kind.image and with_docker:
         return find_image(wish, kind.image)
-    remedy = f"give --{kind.name} PATH" + (", or start Docker" if kind.image else "")
+    ways = [f"install it (Debian: apt-get install {kind.package})"] if kind.package else []
+    ways += [f"give --{kind.name} PATH"] + (["start Docker"] if kind.image else [])
+    remedy = " or ".join(ways)
     return Absent(wish.label, f"{kind.program} is not installed here; {remedy}")
 
 

@@ -10,7 +10,7 @@ from .cores import show_cores
 
 # Beyond the time it was asked for: connecting, the wait for what is late, leaving.
 GRACE_S = 240
-LEAVE_S = 15
+LEAVE_S = 20
 # Exit codes of loadgen.
 UNTRUE = 3
 STOPPED = 130

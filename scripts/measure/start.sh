@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Python for the measure package; sourced by scripts/bench, scripts/tune and scripts/measure/check, which set `root`.
 
 # Makes an environment that can draw, below target/measure, and sets `python`.

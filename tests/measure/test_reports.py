@@ -61,6 +61,14 @@ class Words(unittest.TestCase):
 
 
 class Truth(unittest.TestCase):
+    def test_a_run_is_true_only_if_exit_code_and_report_agree(self):
+        self.assertTrue(made.run("pair-qos0", "corecast", 1, 10).is_true)
+        for code in (1, 3, 130, None):
+            run = made.run("pair-qos0", "corecast", 1, 10)
+            run.exit_code = code
+            self.assertFalse(run.is_true, code)
+        self.assertFalse(made.run("pair-qos0", "corecast", 1, 10, lost=1).is_true)
+
     def test_a_lossy_broker_is_marked_and_does_not_win(self):
         runs = made.three("corecast", [10, 11, 12]) + made.three("mosquitto", [30, 31, 32], lost=1000)
         text = summary(made.measured([CORECAST, MOSQUITTO], runs), [])
