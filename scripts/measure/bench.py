@@ -1,0 +1,92 @@
+"""scripts/bench: brokers against each other, in turns, on this machine."""
+
+import sys
+from dataclasses import replace
+
+from .brokers import KINDS, Absent, find, has_docker, parse_wishes
+from .loads import LOADS, SETS
+from .options import UsageError, add_common, chosen_cores, chosen_loads, main, new_parser, programs, rounds, settings_of
+from .report import summary
+from .session import session, write_report
+from .spread import RUNS_MIN
+
+PROG = "scripts/bench"
+
+DESCRIPTION = """\
+Measures MQTT brokers against each other with loadgen, in turns (A B A B), and writes a report with charts.
+
+A broker is a name (corecast, mosquitto, emqx, flashmq, nanomq, nats, rumqttd, or sink: loadgen's toy broker, the
+ceiling of loadgen and machine), NAME=PATH, LABEL:NAME=PATH to set several builds against each other, or HOST:PORT of
+one that runs. What is not installed is named in the report as not measured."""
+
+EPILOG = """\
+examples:
+  scripts/bench --quick corecast mosquitto                      eight scenarios in about two minutes
+  scripts/bench corecast mosquitto nats sink                    all scenarios
+  scripts/bench --quick old:corecast=/tmp/corecast corecast     two builds of Corecast
+  scripts/bench --scenario fanin-qos0 --runs 9 corecast nats    one scenario, nine rounds
+  scripts/bench --load 'p2p --clients 10 --window 8' corecast   a load in loadgen's own words
+  scripts/bench emqx=docker:emqx/emqx:5.8.6 corecast            from a Docker image
+
+scenarios (q: in --quick, s: in --smoke):
+"""
+
+
+def new_arguments():
+    rows = "".join(f"  {flags(load)} {load.name:15} {load.title}: loadgen {load.arguments}\n" for load in LOADS)
+    parser = new_parser(PROG, DESCRIPTION, EPILOG + rows + "\nHow to read a report: results/README.md")
+    parser.add_argument("brokers", nargs="+", metavar="BROKER", help="what to measure, see above")
+    sets = parser.add_mutually_exclusive_group()
+    sets.add_argument(
+        "--quick", dest="set", action="store_const", const="quick", default="full", help="a few scenarios, short"
+    )
+    sets.add_argument(
+        "--smoke",
+        dest="set",
+        action="store_const",
+        const="smoke",
+        help="three scenarios, once, a second each: shows that it works",
+    )
+    parser.add_argument("--runs", type=rounds, metavar="N", help="rounds, at least 3 without --smoke [default: 3]")
+    parser.add_argument("--broker-cores", metavar="LIST", help="CPUs for the broker [default: the first half]")
+    add_common(parser)
+    for name in KINDS:
+        if name not in ("corecast", "sink"):
+            parser.add_argument(f"--{name}", metavar="PATH", help=f"{name}'s program [default: from PATH, else Docker]")
+    return parser
+
+
+def flags(load):
+    return ("q" if "quick" in load.sets else " ") + ("s" if "smoke" in load.sets else " ")
+
+
+def bench(words):
+    arguments = new_arguments().parse_args(words)
+    if arguments.runs and arguments.runs < RUNS_MIN and arguments.set != "smoke":
+        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more, or --smoke")
+    wishes = parse_wishes(arguments.brokers)
+    loads = chosen_loads(arguments, arguments.set)
+    broker_cores, load_cores = chosen_cores(arguments.broker_cores, arguments.load_cores)
+    corecast, loadgen = programs(arguments, any(wish.kind == "corecast" and not wish.program for wish in wishes))
+    given = {name: getattr(arguments, name) for name in KINDS if name not in ("corecast", "sink")}
+    given |= {"corecast": corecast, "sink": loadgen}
+    with_docker = has_docker()
+    found = [find(wish, given, with_docker) for wish in wishes]
+    absent = [one for one in found if isinstance(one, Absent)]
+    for one in absent:
+        print(f"not measured: {one.label}: {one.reason}", flush=True)
+    fields = {
+        "topic": arguments.topic or arguments.set,
+        "entries": [replace(one, cores=tuple(broker_cores)) for one in found if not isinstance(one, Absent)],
+        "absent": absent,
+        "loads": loads,
+        "settings": settings_of(arguments, arguments.set, loadgen, broker_cores, load_cores),
+        "rounds": arguments.runs or SETS[arguments.set].runs,
+        "broker_cores": broker_cores,
+    }
+    measured = session(PROG, arguments, words, fields)
+    return write_report(PROG, measured, arguments, summary, "comparison")
+
+
+if __name__ == "__main__":
+    sys.exit(main(bench, PROG))

@@ -1,0 +1,125 @@
+"""One run of loadgen: its command, its end, its JSON."""
+
+import json
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .cores import show_cores
+
+# Beyond the time it was asked for: connecting, the wait for what is late, leaving.
+GRACE_S = 240
+LEAVE_S = 20
+# Exit codes of loadgen.
+UNTRUE = 3
+STOPPED = 130
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How loadgen is run, the same for every broker of a measurement."""
+
+    program: Path
+    cores: tuple
+    spins: bool
+    duration_s: float
+    warmup_s: float
+
+
+@dataclass
+class Run:
+    """One run as it is kept in raw/: what was asked, what came of it."""
+
+    scenario: str
+    label: str
+    number: int
+    broker_command: str
+    load_command: str
+    exit_code: int = None
+    report: dict = None
+    error: str = None
+    load_average: float = None
+
+    @property
+    def is_true(self):
+        """It was carried out and every message accounted for."""
+        return self.error is None and self.exit_code == 0 and self.report is not None and self.report["ok"]
+
+    @property
+    def truth(self):
+        return self.report["truth"] if self.report else None
+
+
+@dataclass
+class Command:
+    """loadgen's words for one broker and one load."""
+
+    settings: Settings
+    load: object
+    address: str
+    pid: int = None
+    extra: list = field(default_factory=list)
+
+    def words(self):
+        settings, load = self.settings, self.load
+        words = [*load.words, "--cores", show_cores(settings.cores)]
+        if settings.spins:
+            words.append("--spin")
+        if "--duration" not in load.words:
+            words += ["--duration", f"{settings.duration_s:g}"]
+        if "--warmup" not in load.words:
+            words += ["--warmup", f"{settings.warmup_s:g}"]
+        return words
+
+    def shown(self):
+        """As somebody else would type it."""
+        known = ["--broker-pid", "PID"] if self.pid else []
+        return " ".join(["loadgen", *self.words(), "--broker", "127.0.0.1:PORT" if self.pid else self.address, *known])
+
+    def full(self):
+        known = ["--broker-pid", str(self.pid)] if self.pid else []
+        # A prefix of its own choosing would carry its process id into the report.
+        named = ["--broker", self.address, "--prefix", "bench", *known]
+        return [str(self.settings.program), *self.words(), *named, "--json", "--quiet"]
+
+
+def load(command):
+    """Runs loadgen to its end and returns exit code, report and error. After Ctrl-C it leaves in order first."""
+    process = subprocess.Popen(
+        command.full(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    limit_s = command.settings.duration_s + command.settings.warmup_s + GRACE_S
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        leave(process)
+        return None, None, f"loadgen did not end within {limit_s:.0f} s"
+    except BaseException:
+        leave(process)
+        raise
+    return judge(process.returncode, out, err)
+
+
+def leave(process):
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=LEAVE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def judge(code, out, err):
+    """What an end means. A report with exit code 1 or 3 is kept: it says what went wrong."""
+    try:
+        report = json.loads(out)
+    except ValueError:
+        last = (err.strip().splitlines() or ["no word"])[0]
+        return code, None, f"loadgen ended with exit code {code}: {last}"
+    return code, report, None

@@ -1,0 +1,128 @@
+"""The order of the runs, the runs, and a line for each while they happen."""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+from .brokers import Absent
+from .loadgen import STOPPED, Command, Run, load
+from .process import StartError, broker_of
+
+# What a run takes beside what it measures: starting, connecting, ending. For the first estimate only.
+OVERHEAD_S = 0.8
+
+
+@dataclass
+class Measured:
+    """Everything a report is made from."""
+
+    topic: str
+    date: str
+    command: str
+    host: dict
+    entries: list
+    absent: list
+    loads: list
+    settings: object
+    rounds: int
+    broker_cores: list
+    runs: list = field(default_factory=list)
+    is_complete: bool = False
+    warnings: list = field(default_factory=list)
+
+    def runs_of(self, load, entry):
+        return [run for run in self.runs if run.scenario == load.name and run.label == entry.label]
+
+
+def plan(loads, entries, rounds):
+    """(load, entry, round) in the order of measuring: A B C, B C A, C A B for each load.
+
+    Brokers take turns, so that what changes on the machine over minutes meets all of them; the one that begins changes
+    too, so that nobody always follows the same neighbour.
+    """
+    steps = []
+    for load_ in loads:
+        for round_ in range(rounds):
+            first = round_ % len(entries)
+            turn = entries[first:] + entries[:first]
+            steps += [(load_, entry, round_ + 1) for entry in turn if entry.can_run(load_)]
+    return steps
+
+
+def measure(measured, ports, say=print):
+    """Carries out the plan and fills `measured.runs`; after Ctrl-C with what there is."""
+    steps = plan(measured.loads, measured.entries, measured.rounds)
+    settings = measured.settings
+    started = time.monotonic()
+    estimate_s = len(steps) * (settings.duration_s + settings.warmup_s + OVERHEAD_S)
+    say(f"{len(steps)} runs, about {clock(estimate_s)}")
+    try:
+        for done, (load_, entry, number) in enumerate(steps, 1):
+            if entry not in measured.entries:
+                continue
+            try:
+                run = measure_once(settings, load_, entry, number, ports)
+            except StartError as error:
+                run = on_no_start(measured, load_, entry, number, str(error), say)
+            if run:
+                measured.runs.append(run)
+                elapsed_s = time.monotonic() - started
+                total_s = elapsed_s / done * len(steps)
+                say(line(run, load_, measured.rounds) + f"  {clock(elapsed_s)} of {clock(total_s)}")
+        measured.is_complete = True
+    except KeyboardInterrupt:
+        say("stopped: the broker is ended, the report has what was measured until now")
+
+
+def on_no_start(measured, load_, entry, number, reason, say):
+    """One that never started is not measured; one that did before has a failed run, which counts against it."""
+    if any(run.label == entry.label for run in measured.runs):
+        return Run(load_.name, entry.label, number, "", "", error=f"the broker did not start: {reason}")
+    measured.entries.remove(entry)
+    measured.absent.append(Absent(entry.label, f"it did not start here: {reason}"))
+    say(f"not measured: {entry.label}: it did not start here: {reason}")
+    return None
+
+
+def measure_once(settings, load_, entry, number, ports):
+    """One broker, started for this run alone."""
+    load_average = os.getloadavg()[0]
+    with broker_of(entry, ports) as broker:
+        command = Command(settings, load_, broker.address, broker.pid)
+        run = Run(load_.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
+        run.exit_code, run.report, run.error = load(command)
+        if run.exit_code == STOPPED:
+            # Somebody ended loadgen itself: its figures are those of a part.
+            run.error = "loadgen was stopped"
+        elif run.exit_code != 0:
+            run.error = ((run.error or "") + broker.last_words()).removeprefix("; ") or None
+        return run
+
+
+def line(run, load_, rounds):
+    """`pairs100-qos0  corecast  2/3  412,345 messages/s  0.61 CPU s/M  p99 8.2 ms`"""
+    head = f"{run.scenario:15} {run.label:12} {run.number}/{rounds}"
+    if run.report is None:
+        return f"{head}  FAILED: {run.error}"
+    figure = load_.main_figure(run.report)
+    broker = run.report["broker"]
+    cpu = broker and broker["cpu_s_per_million"]
+    latency = run.report["traffic"]["latency"]
+    parts = [head, f"{figure:>11,.0f} {load_.unit}" if figure is not None else "no figure"]
+    parts.append(f"{cpu:6.2f} CPU s/M" if cpu is not None else " " * 14)
+    parts.append(f"p99 {latency['p99_us'] / 1000:8.2f} ms" if latency else " " * 15)
+    if not run.is_true:
+        truth = ", ".join(f"{amount} {name.replace('_', ' ')}" for name, amount in wrongs(run).items())
+        parts.append(f"NOT TRUE: {truth or 'failed'}")
+        parts += run.report["problems"][:1]
+    return "  ".join(parts)
+
+
+def wrongs(run):
+    """What loadgen counted that may not be, by its own words."""
+    names = ("lost", "duplicated", "out_of_order", "foreign")
+    return {name: run.truth[name] for name in names if run.truth and run.truth[name]}
+
+
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

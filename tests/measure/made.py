@@ -1,0 +1,89 @@
+"""Made-up runs, entries and measurements for the tests: what loadgen would report, without running it."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from measure.brokers import Entry  # noqa: E402
+from measure.loadgen import Run, Settings  # noqa: E402
+from measure.loads import find_load  # noqa: E402
+from measure.runner import Measured  # noqa: E402
+
+HOST = {
+    "cpu": "A CPU",
+    "cpus": 2,
+    "cpus_usable": 2,
+    "is_virtual": True,
+    "governor": "not known",
+    "memory_bytes": 1 << 34,
+    "kernel": "6.1.0",
+    "distribution": "Debian GNU/Linux 12",
+    "mitigations": {"spectre_v1": "Mitigation: barriers"},
+    "rustc": "rustc 1.88.0",
+    "commit": "0123456789abcdef",
+    "has_uncommitted_changes": False,
+    "python": "3.11.2",
+    "open_files": 20_000,
+    "load_average": 0.1,
+    "stolen_share": 0.0,
+    "loadgen": "0.1.0",
+}
+
+
+def report(rate, cpu=1.0, lost=0, was_limit=False, p99_us=2_000.0, offered=0.0, problems=()):
+    """loadgen's JSON, as far as the reports read it."""
+    latency = {
+        "p50_us": p99_us / 2,
+        "p90_us": p99_us / 1.5,
+        "p99_us": p99_us,
+        "p99_9_us": p99_us * 2,
+        "max_us": p99_us * 3,
+    }
+    return {
+        "ok": not lost and not problems,
+        "problems": list(problems),
+        "warnings": [],
+        "load": {"rate_total_s": offered, "receivers_per_message": 1},
+        "connect": {"per_s": 1_000.0},
+        "traffic": {"delivered_per_s": rate, "latency": latency},
+        "truth": {"lost": lost, "duplicated": 0, "out_of_order": 0, "foreign": 0},
+        "broker": {"cpu_s_per_million": cpu, "memory_peak_bytes": 8 << 20},
+        "loadgen": {"was_limit": was_limit},
+        "steps": [],
+    }
+
+
+def run(scenario, label, number, rate, **more):
+    made = report(rate, **more)
+    code = 3 if more.get("lost") else 0 if made["ok"] else 1
+    return Run(scenario, label, number, f"{label} --port PORT", "loadgen p2p", exit_code=code, report=made)
+
+
+def entry(label, kind=None, cores=(0,)):
+    return Entry(label, kind or label, version="1.2.3 (sha256 abc)", cores=tuple(cores))
+
+
+def measured(entries, runs, scenarios=("pair-qos0",), absent=(), rounds=3, **more):
+    settings = Settings(program=Path("loadgen"), cores=(1,), spins=True, duration_s=2.0, warmup_s=0.5)
+    fields = {
+        "topic": "quick",
+        "date": "2026-01-02",
+        "command": "scripts/bench --quick corecast",
+        "host": dict(HOST),
+        "entries": list(entries),
+        "absent": list(absent),
+        "loads": [find_load(name) for name in scenarios],
+        "settings": settings,
+        "rounds": rounds,
+        "broker_cores": [0],
+        "runs": list(runs),
+        "is_complete": True,
+    }
+    return Measured(**(fields | more))
+
+
+def three(label, rates, scenario="pair-qos0", **more):
+    """One run a rate."""
+    return [run(scenario, label, number, rate, **more) for number, rate in enumerate(rates, 1)]
