@@ -29,6 +29,8 @@ use crate::shard::{Shard, ShardId};
 
 pub use self::control::{ExitReason, Report, RuntimeCounters};
 pub use self::error::RuntimeError;
+// It knows no content and no socket: `benches/mailbox.rs` times it alone.
+pub use self::mailbox::{mailboxes, Batch, Mailbox};
 pub use self::settings::Settings;
 
 /// Runs the broker until it is told to end by a signal: SIGTERM or SIGINT drains it, a second one ends it at once.

@@ -15,9 +15,11 @@ use crossbeam_channel::{bounded, Receiver, Sender, TrySendError};
 
 /// What goes from one core to another in one turn: first the mail, then the sockets.
 #[derive(Debug)]
-pub(super) struct Batch<M, S> {
-    pub(super) mail: Vec<M>,
-    pub(super) sockets: Vec<S>,
+pub struct Batch<M, S> {
+    /// In the order it was said.
+    pub mail: Vec<M>,
+    /// Sockets that move.
+    pub sockets: Vec<S>,
 }
 
 impl<M, S> Batch<M, S> {
@@ -39,7 +41,7 @@ impl<M, S> Default for Batch<M, S> {
 
 /// One core's ends of all channels.
 #[derive(Debug)]
-pub(super) struct Mailbox<M, S> {
+pub struct Mailbox<M, S> {
     me: usize,
     /// By peer; nothing at the core's own place.
     outgoing: Vec<Option<Outgoing<M, S>>>,
@@ -69,8 +71,9 @@ struct Incoming<M, S> {
     give_back: Sender<Batch<M, S>>,
 }
 
-/// The mailboxes of `cores` cores, with room for `batches_max` batches in each channel.
-pub(super) fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
+/// The mailboxes of `cores` cores, with room for `batches_max` batches in each channel; at the bound batches wait at the
+/// sender, nothing is dropped.
+pub fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
     let sleepers: Arc<[Sleeper]> = iter::repeat_with(Sleeper::default).take(cores).collect();
     let mut boxes: Vec<Mailbox<M, S>> = (0..cores)
         .map(|me| Mailbox { me, outgoing: Vec::new(), incoming: Vec::new(), sleepers: Arc::clone(&sleepers) })
@@ -98,13 +101,13 @@ impl<M, S> Mailbox<M, S> {
     /// # Panics
     ///
     /// If `to` is not another core.
-    pub(super) fn batch_for(&mut self, to: usize) -> &mut Batch<M, S> {
+    pub fn batch_for(&mut self, to: usize) -> &mut Batch<M, S> {
         let outgoing = self.outgoing.get_mut(to).and_then(Option::as_mut);
         &mut outgoing.expect("mail goes to another core of this process").filling
     }
 
     /// Hands over what waits, and names each peer that sleeps and must be woken now.
-    pub(super) fn post(&mut self, mut wake: impl FnMut(usize)) {
+    pub fn post(&mut self, mut wake: impl FnMut(usize)) {
         for (peer, outgoing) in self.outgoing.iter_mut().enumerate() {
             let Some(outgoing) = outgoing else { continue };
             if !outgoing.push() {
@@ -118,12 +121,12 @@ impl<M, S> Mailbox<M, S> {
     }
 
     /// Whether a channel was full: batches wait here for the next [`Mailbox::post`].
-    pub(super) fn is_spilled(&self) -> bool {
+    pub fn is_spilled(&self) -> bool {
         self.outgoing.iter().flatten().any(|outgoing| !outgoing.spilled.is_empty())
     }
 
     /// Gives `take` every batch that is there now, in the order sent, and the batches' memory back to their senders.
-    pub(super) fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>)) {
+    pub fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>)) {
         for (from, incoming) in self.incoming.iter().enumerate() {
             let Some(incoming) = incoming else { continue };
             // Only what is there now: a peer that keeps sending must not keep us here.
@@ -138,7 +141,7 @@ impl<M, S> Mailbox<M, S> {
     }
 
     /// Says that this core is about to sleep. False: it must not, there is mail.
-    pub(super) fn try_sleep(&self) -> bool {
+    pub fn try_sleep(&self) -> bool {
         self.sleepers[self.me].sleeping.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if self.incoming.iter().flatten().any(|incoming| !incoming.channel.is_empty()) {
@@ -149,7 +152,7 @@ impl<M, S> Mailbox<M, S> {
     }
 
     /// Says that this core is awake: nobody needs to wake it.
-    pub(super) fn wake_up(&self) {
+    pub fn wake_up(&self) {
         self.sleepers[self.me].sleeping.store(false, Ordering::SeqCst);
     }
 }

@@ -1,0 +1,169 @@
+//! The rows: what is run, how often, and what one operation of it is.
+
+use std::hint::black_box;
+
+use benches::{router, samples, topics, Fanout, Load, Wildcards};
+use corecast::mqtt::{ProtocolVersion, QoS, TopicName};
+use corecast::router::Route;
+
+const V3: &[ProtocolVersion] = &[ProtocolVersion::V3_1_1];
+const V5: &[ProtocolVersion] = &[ProtocolVersion::V5];
+
+const QOS_0: QoS = QoS::AtMostOnce;
+const QOS_1: QoS = QoS::AtLeastOnce;
+const QOS_2: QoS = QoS::ExactlyOnce;
+
+/// Publications in one read of a single publisher, and of one whose publications go to a thousand.
+const BATCH: u16 = 50;
+const BATCH_TO_MANY: u16 = 5;
+
+/// Deliveries, packets or topics of one row: enough for what happens seldom to show in its share.
+const OPERATIONS: u64 = 20_000;
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A whole shard; one operation is a delivery with its share of the PUBLISH and with all acknowledgements.
+    Shard(Load),
+    /// The fixed header and the packet of [`samples`] by that name.
+    Decode(&'static str),
+    Encode(&'static str),
+    /// One topic among so many filters.
+    Route(Wildcards, u32),
+}
+
+const fn shard(name: &'static str, versions: &'static [ProtocolVersion], qos: QoS, subscribers: u32) -> Row {
+    let batch = if subscribers > 1 { BATCH_TO_MANY } else { BATCH };
+    Row { name, kind: Kind::Shard(Load::new(versions, qos, subscribers, batch)) }
+}
+
+const fn remote(name: &'static str, qos: QoS) -> Row {
+    let load = Load { is_remote: true, ..Load::new(V3, qos, 1, BATCH) };
+    Row { name, kind: Kind::Shard(load) }
+}
+
+const fn decode(name: &'static str, sample: &'static str) -> Row {
+    Row { name, kind: Kind::Decode(sample) }
+}
+
+const fn encode(name: &'static str, sample: &'static str) -> Row {
+    Row { name, kind: Kind::Encode(sample) }
+}
+
+const fn route(name: &'static str, wildcards: Wildcards, filters: u32) -> Row {
+    Row { name, kind: Kind::Route(wildcards, filters) }
+}
+
+/// All rows.
+pub(crate) const ROWS: &[Row] = &[
+    shard("qos-0-to-1", V3, QOS_0, 1),
+    shard("qos-1-to-1", V3, QOS_1, 1),
+    shard("qos-2-to-1", V3, QOS_2, 1),
+    shard("qos-0-to-1-v5", V5, QOS_0, 1),
+    shard("qos-1-to-1-v5", V5, QOS_1, 1),
+    shard("qos-2-to-1-v5", V5, QOS_2, 1),
+    shard("qos-0-to-1000", V3, QOS_0, 1000),
+    shard("qos-1-to-1000", V3, QOS_1, 1000),
+    shard("qos-2-to-1000", V3, QOS_2, 1000),
+    shard("qos-0-to-1000-v5", V5, QOS_0, 1000),
+    shard("qos-1-to-1000-v5", V5, QOS_1, 1000),
+    remote("qos-0-to-peer", QOS_0),
+    remote("qos-1-to-peer", QOS_1),
+    decode("decode-publish-qos-0", "PUBLISH QoS 0 3.1.1"),
+    decode("decode-publish-qos-1", "PUBLISH QoS 1 3.1.1"),
+    decode("decode-publish-qos-1-v5", "PUBLISH QoS 1 5.0"),
+    decode("decode-publish-with-properties-v5", "PUBLISH QoS 1 with properties 5.0"),
+    decode("decode-puback", "PUBACK 3.1.1"),
+    decode("decode-puback-v5", "PUBACK 5.0"),
+    decode("decode-connect-v5", "CONNECT 5.0"),
+    decode("decode-subscribe-v5", "SUBSCRIBE 5.0"),
+    encode("encode-publish-qos-0", "PUBLISH QoS 0 3.1.1"),
+    encode("encode-publish-qos-1", "PUBLISH QoS 1 3.1.1"),
+    encode("encode-publish-qos-1-v5", "PUBLISH QoS 1 5.0"),
+    encode("encode-publish-with-properties-v5", "PUBLISH QoS 1 with properties 5.0"),
+    encode("encode-puback", "PUBACK 3.1.1"),
+    encode("encode-connack-v5", "CONNACK 5.0"),
+    route("route-exact-1k", Wildcards::None, 1_000),
+    route("route-plus-1k", Wildcards::Plus, 1_000),
+    route("route-hash-1k", Wildcards::Hash, 1_000),
+    route("route-mixed-1k", Wildcards::Mixed, 1_000),
+    route("route-exact-100k", Wildcards::None, 100_000),
+    route("route-plus-100k", Wildcards::Plus, 100_000),
+    route("route-hash-100k", Wildcards::Hash, 100_000),
+    route("route-mixed-100k", Wildcards::Mixed, 100_000),
+];
+
+/// Runs the rows that are wanted, each first to warm up and then once within [`counted`], and prints the name of each
+/// and its operations.
+pub(crate) fn measure(is_wanted: impl Fn(&str) -> bool) {
+    for row in ROWS.iter().filter(|row| is_wanted(row.name)) {
+        let operations = match row.kind {
+            Kind::Shard(load) => measure_shard(load),
+            Kind::Decode(sample) => measure_decode(sample),
+            Kind::Encode(sample) => measure_encode(sample),
+            Kind::Route(wildcards, filters) => measure_route(wildcards, filters),
+        };
+        println!("{}\t{operations}", row.name);
+    }
+}
+
+/// What callgrind counts: it is told to begin when this is entered, and to stop and write when it is left.
+#[inline(never)]
+fn counted(work: &mut dyn FnMut()) {
+    work();
+    // Keeps the call above from becoming the end of this function.
+    black_box(());
+}
+
+fn measure_shard(load: Load) -> u64 {
+    let mut fanout = Fanout::new(load);
+    let rounds = OPERATIONS / load.deliveries();
+    (0..rounds).for_each(|_| fanout.round());
+    counted(&mut || (0..rounds).for_each(|_| fanout.round()));
+    rounds * load.deliveries()
+}
+
+fn measure_decode(name: &str) -> u64 {
+    let samples = samples();
+    let sample = samples.iter().find(|sample| sample.name == name).expect("a sample has this name");
+    let decode = || {
+        black_box(black_box(sample).decode());
+    };
+    decode();
+    counted(&mut || (0..OPERATIONS).for_each(|_| decode()));
+    OPERATIONS
+}
+
+fn measure_encode(name: &str) -> u64 {
+    let samples = samples();
+    let sample = samples.iter().find(|sample| sample.name == name).expect("a sample has this name");
+    let packet = sample.decode();
+    let mut out = Vec::new();
+    let mut encode = || {
+        out.clear();
+        black_box(&packet).encode(sample.version, &mut out);
+        black_box(&out);
+    };
+    encode();
+    counted(&mut || (0..OPERATIONS).for_each(|_| encode()));
+    OPERATIONS
+}
+
+fn measure_route(wildcards: Wildcards, filters: u32) -> u64 {
+    let mut router = router(wildcards, filters);
+    let topics = topics(filters);
+    let names: Vec<TopicName<'_>> = topics.iter().map(|topic| TopicName::parse(topic).expect("valid")).collect();
+    let mut route = Route::default();
+    let mut search = |name: &TopicName<'_>| {
+        router.route(*black_box(name), None, &mut route);
+        assert_eq!(route.receivers().len(), 1, "each topic meets one filter");
+    };
+    names.iter().for_each(&mut search);
+    counted(&mut || names.iter().for_each(&mut search));
+    names.len() as u64
+}

@@ -1,0 +1,161 @@
+//! Some shards and a driver that writes everything at once: no sockets, no clock, nothing by chance.
+
+use std::mem;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use corecast::config::QueueFull;
+use corecast::limits::Limits;
+use corecast::mqtt::{
+    encode_subscribe, Connect, Packet, PacketId, Properties, ProtocolVersion, QoS, SubscriptionOptions,
+};
+use corecast::shard::{ConnectionId, Effect, Event, Mail, Origin, Seeds, Shard, ShardId, ShardOptions};
+use corecast::time::Time;
+
+/// How far the clock goes from turn to turn: about what a busy core takes for one.
+const TURN: Duration = Duration::from_micros(50);
+
+/// The shards of one process. Mail and what waits in outboxes leave when a turn ends, as in the real driver.
+pub struct World {
+    shards: Vec<Shard>,
+    now: Time,
+    mail: Vec<Mail>,
+    dirty: Vec<ConnectionId>,
+    connections: u32,
+    written_bytes: usize,
+}
+
+/// A client, seated at the home of its identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    shard: usize,
+    connection: ConnectionId,
+}
+
+impl World {
+    /// Empty shards with the broker's own limits.
+    pub fn new(shards: u8) -> World {
+        let shard = |id| {
+            Shard::new(ShardOptions {
+                id: ShardId(id),
+                shards,
+                limits: Limits::default(),
+                queue_full: QueueFull::DropOldest,
+                server_reference: None,
+                response_information: None,
+                assigned_client_id_prefix: "auto-".into(),
+                seeds: Seeds { home: (1, 1), topics: 1, own: (1, 2) },
+            })
+        };
+        World {
+            shards: (0..shards).map(shard).collect(),
+            now: Time::START + TURN,
+            mail: Vec::new(),
+            dirty: Vec::with_capacity(1024),
+            connections: 0,
+            written_bytes: 0,
+        }
+    }
+
+    /// A client at home on `shard` that subscribes to these filters. All shards know of it on return.
+    pub fn client(&mut self, shard: usize, version: ProtocolVersion, filters: &[&str], qos: QoS) -> Client {
+        let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
+        let filters: Vec<(&str, SubscriptionOptions)> = filters.iter().map(|filter| (*filter, options)).collect();
+        let mut effects = Vec::new();
+        loop {
+            let connection = ConnectionId { index: self.connections, generation: 0 };
+            let client = Client { shard, connection };
+            self.connections += 1;
+            let opened = Event::Opened { connection, origin: Origin { address: None }, admitted: true };
+            self.shards[shard].handle(self.now, opened);
+            let mut bytes = Vec::new();
+            let client_id = format!("client-{}", connection.index);
+            Packet::Connect(connect(version, &client_id)).encode(version, &mut bytes);
+            if !filters.is_empty() {
+                encode_subscribe(version, PacketId::MIN, None, Properties::EMPTY, &filters, &mut bytes);
+            }
+            self.receive(client, &bytes);
+            self.shards[shard].take_effects(&mut effects);
+            // An identifier whose home is elsewhere would take the connection there: another one is tried.
+            if !effects.drain(..).any(|effect| matches!(effect, Effect::Move { .. })) {
+                self.end_turn();
+                return client;
+            }
+        }
+    }
+
+    /// Bytes of a client come; what they cause leaves when the turn ends.
+    #[inline]
+    pub fn receive(&mut self, client: Client, bytes: &[u8]) {
+        let Client { shard, connection } = client;
+        self.shards[shard].handle(self.now, Event::Received { connection, bytes });
+    }
+
+    /// Mail arrives, then everything that waits is written.
+    #[inline]
+    pub fn end_turn(&mut self) {
+        self.end_turn_with(|_, _| {});
+    }
+
+    /// The same, showing what each client gets.
+    #[inline]
+    pub fn end_turn_with(&mut self, mut show: impl FnMut(Client, &[u8])) {
+        while self.exchange_mail() {}
+        for (at, shard) in self.shards.iter_mut().enumerate() {
+            shard.take_dirty(&mut self.dirty);
+            for connection in self.dirty.drain(..) {
+                if let Some(chunk) = shard.take_output(connection) {
+                    self.written_bytes += chunk.len();
+                    chunk.slices().for_each(|bytes| show(Client { shard: at, connection }, bytes));
+                    shard.handle(self.now, Event::Flushed { connection, chunk });
+                }
+            }
+        }
+        self.now = self.now + TURN;
+    }
+
+    /// Bytes written to all clients since this was last asked.
+    pub fn take_written_bytes(&mut self) -> usize {
+        mem::take(&mut self.written_bytes)
+    }
+
+    /// Gives each shard the mail that waits for it; answers whether there was any.
+    fn exchange_mail(&mut self) -> bool {
+        let mut any = false;
+        for from in 0..self.shards.len() {
+            let mut peers = self.shards[from].mail_waiting();
+            while peers != 0 {
+                let to = peers.trailing_zeros() as u8;
+                peers &= peers - 1;
+                any = true;
+                self.shards[from].take_mail(ShardId(to), &mut self.mail);
+                let from = ShardId(u8::try_from(from).expect("at most 64 shards"));
+                for mail in self.mail.drain(..) {
+                    self.shards[usize::from(to)].handle(self.now, Event::Mail { from, mail });
+                }
+            }
+        }
+        any
+    }
+}
+
+fn connect(version: ProtocolVersion, client_id: &str) -> Connect<'_> {
+    Connect {
+        version,
+        clean_start: true,
+        keep_alive_s: 0,
+        client_id,
+        will: None,
+        username: None,
+        password: None,
+        session_expiry_interval_s: 0,
+        receive_maximum: NonZeroU16::MAX,
+        maximum_packet_size: None,
+        topic_alias_maximum: 0,
+        request_response_information: false,
+        request_problem_information: true,
+        authentication_method: None,
+        authentication_data: None,
+        properties: Properties::EMPTY,
+    }
+}
