@@ -135,6 +135,8 @@ impl<T> Table<T> {
 
 /// A queue that most of its owners never use: one word while it is empty. Emptied, it gives its memory back if it has had
 /// room for more than `KEPT` entries.
+// Boxed for the sake of those that have none.
+#[allow(clippy::box_collection)]
 #[derive(Debug)]
 pub struct Seldom<T, const KEPT: usize>(Option<Box<VecDeque<T>>>);
 
