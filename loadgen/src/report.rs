@@ -144,6 +144,8 @@ pub(crate) struct Step {
     pub(crate) count: u64,
     pub(crate) elapsed_s: f64,
     pub(crate) per_s: f64,
+    /// What the broker used meanwhile; of a short step no more exact than the system's ticks of 10 ms.
+    pub(crate) broker_cpu_s: Option<f64>,
     pub(crate) latency: Option<Latency>,
 }
 

@@ -155,9 +155,11 @@ impl Run {
             delivered_per_s: per_second(sum.delivered_measured as f64, measured.seconds()),
             latency: sum.latency,
         };
+        // Of a script the threads know no measured time; none of them spins for nothing while it is on.
+        let worked_s = if sum.busy > 0.0 { sum.busy * measured.seconds() } else { measured.own_cpu.total_s() };
         report.loadgen = OwnReport {
             cpu: measured.own_cpu,
-            cpu_s_per_million: per_million(measured.own_cpu, sum.delivered_measured),
+            cpu_s_per_million: per_million(worked_s, sum.delivered_measured),
             busiest_thread: sum.busiest,
             lag_ms_max: sum.lag_ns_max as f64 / 1e6,
             was_limit: sum.busiest > BUSY_LIMIT,
@@ -258,6 +260,8 @@ struct Sum {
     worst: Vec<WorstReport>,
     faults: BTreeMap<String, u64>,
     busiest: f64,
+    /// Threads' worth of work, all of them together.
+    busy: f64,
     lag_ns_max: u64,
 }
 
@@ -305,6 +309,7 @@ fn sum_up(parts: &[Collected], measured: &Measured) -> Sum {
         worst: worst.into_iter().take(5).map(named).collect(),
         faults,
         busiest: parts.iter().map(|part| part.busy).fold(0.0, f64::max),
+        busy: parts.iter().map(|part| part.busy).sum(),
         lag_ns_max: parts.iter().map(|part| part.lag_ns_max).max().unwrap_or(0),
     }
 }
@@ -317,8 +322,8 @@ pub(crate) fn per_second(count: f64, seconds: f64) -> f64 {
     }
 }
 
-fn per_million(cpu: Cpu, delivered: u64) -> Option<f64> {
-    (delivered > 0).then(|| cpu.total_s() / (delivered as f64 / 1e6))
+fn per_million(cpu_s: f64, delivered: u64) -> Option<f64> {
+    (delivered > 0).then(|| cpu_s / (delivered as f64 / 1e6))
 }
 
 fn empty_report(load: &Load, options: &Options) -> Report {

@@ -115,7 +115,8 @@ impl Run {
 
     /// Each publisher sends `each` as fast as it can; `messages` in all. Answers whether all were taken.
     fn burst(&mut self, name: &str, each: u64, messages: u64) -> Result<bool> {
-        let began_ns = self.fleet.clock.now_ns();
+        let watch = self.watch();
+        let began_ns = watch.from_ns;
         let pacing = Pacing::Burst { messages: each };
         self.fleet.order(|_| Order::Publish { pacing, measured: began_ns..began_ns + SCRIPT_NS_MAX });
         let needs_answers = self.load.publish_qos != QoS::AtMostOnce;
@@ -123,7 +124,7 @@ impl Run {
             totals.sent >= messages && (totals.acknowledged >= messages || !needs_answers)
         })?;
         let totals = self.fleet.totals();
-        self.step(name, totals.sent, began_ns, None);
+        self.step(name, totals.sent, &watch, None);
         match waited {
             Waited::Done => return Ok(true),
             Waited::Interrupted => self.report.interrupted = true,
@@ -137,13 +138,13 @@ impl Run {
 
     /// Subscribers come for what waits for them.
     fn fetch(&mut self, what: &str, expected: u64) -> Result<()> {
-        let began_ns = self.fleet.clock.now_ns();
+        let watch = self.watch();
         let before = self.fleet.totals().delivered;
         if self.connect(Group::Subscribers, 0.0)?.is_some() {
             self.drain(|_| before + expected)?;
         }
         let delivered = self.fleet.totals().delivered - before;
-        self.step(what, delivered, began_ns, None);
+        self.step(what, delivered, &watch, None);
         Ok(())
     }
 
@@ -157,10 +158,10 @@ impl Run {
             }
             self.fleet.collect()?;
             self.fleet.order(|_| Order::Leave { group: Group::Subscribers, is_polite: false });
-            let began_ns = self.fleet.clock.now_ns();
+            let watch = self.watch();
             is_there = self.connect(Group::Subscribers, 0.0)?.is_some();
             let latency = self.connect_latency()?;
-            self.step(&format!("reconnect {round}"), count, began_ns, latency);
+            self.step(&format!("reconnect {round}"), count, &watch, latency);
         }
         let measured = self.watched(&watch)?;
         self.collect(&measured)
@@ -176,7 +177,7 @@ impl Run {
             }
             self.fleet.collect()?;
             let group = if round % 2 == 1 { Group::Doubles } else { Group::Subscribers };
-            let (began_ns, before) = (self.fleet.clock.now_ns(), self.fleet.totals().closed);
+            let (watch, before) = (self.watch(), self.fleet.totals().closed);
             is_there = self.connect(group, 0.0)?.is_some();
             let deadline_ns = self.fleet.clock.now_ns() + 10_000_000_000;
             let waited = self.fleet.wait("taking over", deadline_ns, |totals| totals.closed - before >= count)?;
@@ -187,7 +188,7 @@ impl Run {
                 is_there = false;
             }
             let latency = self.connect_latency()?;
-            self.step(&format!("takeover {round}"), closed, began_ns, latency);
+            self.step(&format!("takeover {round}"), closed, &watch, latency);
         }
         let measured = self.watched(&watch)?;
         self.collect(&measured)
@@ -202,10 +203,12 @@ impl Run {
         Ok(Latency::of(&all))
     }
 
-    fn step(&mut self, name: &str, count: u64, began_ns: u64, latency: Option<Latency>) {
-        let elapsed_s = (self.fleet.clock.now_ns() - began_ns) as f64 / 1e9;
+    fn step(&mut self, name: &str, count: u64, since: &Watch, latency: Option<Latency>) {
+        let elapsed_s = (self.fleet.clock.now_ns() - since.from_ns) as f64 / 1e9;
         let per_s = per_second(count as f64, elapsed_s);
-        self.report.steps.push(Step { name: name.to_owned(), count, elapsed_s, per_s, latency });
+        let (broker, _) = cpu_now(&self.options);
+        let broker_cpu_s = broker.zip(since.broker).map(|(after, before)| (after - before).total_s());
+        self.report.steps.push(Step { name: name.to_owned(), count, elapsed_s, per_s, broker_cpu_s, latency });
     }
 
     fn watch(&self) -> Watch {

@@ -94,7 +94,7 @@ fn write_traffic(report: &Report, out: &mut String) -> std::fmt::Result {
             traffic.measured_s
         )?;
         if traffic.latency.is_some() {
-            write!(out, "  latency   ")?;
+            write!(out, "  latency  ")?;
             write_latency(traffic.latency, out)?;
         }
     }

@@ -25,6 +25,7 @@ impl Worker {
     pub(crate) fn run(mut self) -> Result<()> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         while !self.is_over {
+            let sent_before = self.counts.sent;
             let timeout_ns = self.turn();
             let timeout = Timespec { tv_sec: 0, tv_nsec: timeout_ns as _ };
             events.clear();
@@ -35,6 +36,7 @@ impl Worker {
             for event in &events {
                 self.on_event(event.data.u64(), event.flags);
             }
+            self.spinning.note(events.is_empty() && self.counts.sent == sent_before);
         }
         Ok(())
     }
@@ -42,6 +44,9 @@ impl Worker {
     /// Does what is to be done between events; answers how long to wait for more.
     fn turn(&mut self) -> u64 {
         let now_ns = self.setup.clock.now_ns();
+        if self.setup.spins {
+            self.spinning.turn(now_ns);
+        }
         for index in std::mem::take(&mut self.unread) {
             self.on_readable(index);
         }

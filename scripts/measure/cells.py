@@ -19,6 +19,7 @@ class Cell:
     rates: list = field(default_factory=list)
     rate: object = None
     cpu: object = None
+    own_cpu: object = None
     memory: object = None
     latency: dict = field(default_factory=dict)
     ratio: object = None
@@ -64,7 +65,8 @@ def cell_of(load, entry, runs):
     by_number = {run.number: load.main_figure(run.report) for run in counted}
     cell.rates = [by_number.get(number) for number in range(1, max(by_number, default=0) + 1)]
     brokers = [run.report["broker"] or {} for run in counted]
-    cell.cpu = spread_of([broker.get("cpu_s_per_million") for broker in brokers])
+    cell.cpu = spread_of([load.cost(run.report) for run in counted])
+    cell.own_cpu = spread_of([run.report["loadgen"]["cpu_s_per_million"] for run in counted])
     cell.memory = spread_of([broker.get("memory_peak_bytes") for broker in brokers])
     latencies = [run.report["traffic"]["latency"] or {} for run in counted]
     cell.latency = {name: spread_of([latency.get(name) for latency in latencies]) for name in LATENCIES}

@@ -12,7 +12,7 @@ from .loads import CONNECTED
 from .scaling import efficiency
 from .spread import Spread
 from .tune_report import points_of
-from .words import number
+from .words import digits, number
 
 # Okabe and Ito's palette, told apart by those who are colour-blind too. A broker has its colour in every report.
 COLOURS = {
@@ -179,7 +179,7 @@ def bars(rows, name, title, unit, path):
 
 def beside(cell, spread, name):
     """What stands at the end of a bar."""
-    text = number(spread.median) if name == "rate" else f"{spread.median:.2f} s"
+    text = number(spread.median) if name == "rate" else f"{digits(spread.median)} s"
     if name == "rate" and cell.load.unit == CONNECTED:
         text += " connections"
     if cell.has_untrue_run:

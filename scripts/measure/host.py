@@ -8,6 +8,7 @@ from pathlib import Path
 
 UNKNOWN = "not known"
 CPUS = Path("/sys/devices/system/cpu")
+TCP = Path("/proc/sys/net/ipv4")
 
 
 def facts(root):
@@ -21,6 +22,7 @@ def facts(root):
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "kernel": platform.release(),
         "distribution": distribution(),
+        "tcp_congestion_control": read(TCP / "tcp_congestion_control") or UNKNOWN,
         "mitigations": mitigations(),
         "rustc": output("rustc", "--version") or UNKNOWN,
         "commit": output("git", "-C", str(root), "rev-parse", "HEAD") or UNKNOWN,

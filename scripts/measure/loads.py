@@ -34,8 +34,23 @@ class Load:
             return report["connect"]["per_s"]
         if self.step is None:
             return report["traffic"]["delivered_per_s"]
-        steps = [step["per_s"] for step in report["steps"] if step["name"] == self.step]
-        return steps[0] if steps else None
+        step = self.step_of(report)
+        return step and step["per_s"]
+
+    def cost(self, report):
+        """CPU seconds of the broker for a million of them."""
+        broker = report["broker"]
+        if broker is None or self.unit != CONNECTED and self.step is None:
+            return broker and broker["cpu_s_per_million"]
+        if self.unit == CONNECTED:
+            count, cpu_s = report["connect"]["ready"], broker["cpu"]["user_s"] + broker["cpu"]["system_s"]
+        else:
+            step = self.step_of(report) or {"count": 0, "broker_cpu_s": None}
+            count, cpu_s = step["count"], step["broker_cpu_s"]
+        return 1e6 * cpu_s / count if count and cpu_s is not None else None
+
+    def step_of(self, report):
+        return next((step for step in report["steps"] if step["name"] == self.step), None)
 
 
 FULL = ("full",)

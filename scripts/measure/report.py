@@ -6,7 +6,7 @@ from .cells import cells_of, verdict
 from .cores import overlap, show_cores
 from .loads import CONNECTED
 from .runner import wrongs
-from .words import count, milliseconds, number, reference_of, result, times
+from .words import count, digits, milliseconds, number, reference_of, result, times
 
 LIMIT = "†"
 UNTRUE = "⚠"
@@ -96,8 +96,8 @@ def details(measured, cells):
         lines += [f"### `{load.name}`: {load.title}", "", f"`loadgen {load.arguments}`", ""]
         compared = "kept up" if load.is_paced else "against best other"
         lines += [
-            f"| broker | {load.unit} | {compared} | CPU s a million | p50 ms | p99 ms | max ms | peak MiB | truth |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+            f"| broker | {load.unit} | {compared} | CPU s a million | loadgen's | p50 ms | p99 ms | max ms | peak MiB | truth |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
         ]
         row = [cells[load.name, entry.label] for entry in measured.entries]
         lines += [detail(cell, measured.rounds) for cell in row]
@@ -114,7 +114,8 @@ def detail(cell, rounds):
         cell.entry.label,
         ranged(cell.rate, number) + marks(cell),
         compared,
-        ranged(cell.cpu, lambda value: f"{value:.2f}"),
+        ranged(cell.cpu, digits),
+        digits(cell.own_cpu.median) if cell.own_cpu else "-",
         *(ranged(cell.latency.get(name), milliseconds) for name in ("p50_us", "p99_us", "max_us")),
         number(cell.memory and cell.memory.median / (1 << 20)),
         truth(cell, rounds),
@@ -218,6 +219,7 @@ def machine(measured):
         f"| governor | {host['governor']} |",
         f"| memory | {host['memory_bytes'] / (1 << 30):.1f} GiB |",
         f"| system | {host['distribution']}, Linux {host['kernel']} |",
+        f"| TCP congestion control | {host['tcp_congestion_control']} |",
         f"| mitigations | {'; '.join(f'{name}: {text}' for name, text in weak.items()) or 'none needed'} |",
         f"| open files | {host['open_files']:,} |",
         f"| load average before | {host['load_average']:.2f} |",

@@ -105,8 +105,7 @@ def line(run, load_, rounds):
     if run.report is None:
         return f"{head}  FAILED: {run.error}"
     figure = load_.main_figure(run.report)
-    broker = run.report["broker"]
-    cpu = broker and broker["cpu_s_per_million"]
+    cpu = load_.cost(run.report)
     latency = run.report["traffic"]["latency"]
     parts = [head, f"{figure:>11,.0f} {load_.unit}" if figure is not None else "no figure"]
     parts.append(f"{cpu:6.2f} CPU s/M" if cpu is not None else " " * 14)

@@ -4,7 +4,7 @@ from .cells import cells_of
 from .cores import overlap, show_cores
 from .report import LIMIT, UNTRUE, absences, machine, marks, pictures, problems, ranged, repeat, truth, warnings
 from .scaling import NEAR_BEST, WORTH, Point, advise, efficiency
-from .words import count, milliseconds, number
+from .words import count, digits, milliseconds, number
 
 
 def points_of(measured):
@@ -96,7 +96,7 @@ def table(measured, points):
             str(point.cores),
             ranged(cell.rate, number) + marks(cell),
             f"{efficiency(point, first):.0%}" if cell.rate else "-",
-            ranged(cell.cpu, lambda value: f"{value:.2f}"),
+            ranged(cell.cpu, digits),
             ranged(cell.latency.get("p50_us"), milliseconds),
             ranged(cell.latency.get("p99_us"), milliseconds),
             number(cell.memory and cell.memory.median / (1 << 20)),

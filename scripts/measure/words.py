@@ -18,8 +18,12 @@ def times(value):
 
 
 def milliseconds(us):
-    ms = us / 1000
-    return f"{ms:.3f}" if ms < 1 else f"{ms:.2f}" if ms < 10 else f"{ms:.1f}" if ms < 100 else f"{ms:,.0f}"
+    return digits(us / 1000)
+
+
+def digits(value):
+    """Three digits that count, or one more."""
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def reference_of(measured):
@@ -119,7 +123,7 @@ def named(pairs):
     if not pairs:
         return ""
     return ": " + ", ".join(
-        f"`{cell.load.name}` ({cell.cpu.median:.2f} against {best.entry.label}'s {best.cpu.median:.2f} s per million)"
+        f"`{cell.load.name}` ({digits(cell.cpu.median)} against {best.entry.label}'s {digits(best.cpu.median)} s per million)"
         for cell, best in pairs
     )
 

@@ -20,6 +20,7 @@ HOST = {
     "memory_bytes": 1 << 34,
     "kernel": "6.1.0",
     "distribution": "Debian GNU/Linux 12",
+    "tcp_congestion_control": "cubic",
     "mitigations": {"spectre_v1": "Mitigation: barriers"},
     "rustc": "rustc 1.88.0",
     "commit": "0123456789abcdef",
@@ -50,7 +51,7 @@ def report(rate, cpu=1.0, lost=0, was_limit=False, p99_us=2_000.0, offered=0.0, 
         "traffic": {"delivered_per_s": rate, "latency": latency},
         "truth": {"lost": lost, "duplicated": 0, "out_of_order": 0, "foreign": 0},
         "broker": {"cpu_s_per_million": cpu, "memory_peak_bytes": 8 << 20},
-        "loadgen": {"was_limit": was_limit},
+        "loadgen": {"was_limit": was_limit, "cpu_s_per_million": 0.5},
         "steps": [],
     }
 

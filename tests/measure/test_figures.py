@@ -5,6 +5,7 @@ import unittest
 import made
 from measure.cells import cells_of, verdict
 from measure.cores import CoresError, check_cores, overlap, parse_cores, share_out, show_cores
+from measure.loads import find_load
 from measure.runner import plan
 from measure.scaling import Point, advise, efficiency
 from measure.spread import is_apart, ratios_of, spread_of
@@ -51,6 +52,30 @@ class Cores(unittest.TestCase):
         self.assertEqual(share_out([0, 1, 2, 3, 4]), ([0, 1], [2, 3, 4]))
         self.assertEqual(share_out([5]), ([5], [5]))
         self.assertEqual(overlap([0, 1], [1, 2]), [1])
+
+
+class Costs(unittest.TestCase):
+    """CPU seconds of the broker for a million of what the row counts."""
+
+    def report(self, **more):
+        return made.report(1_000.0, cpu=7.0) | more
+
+    def test_a_load_that_goes_on_costs_what_loadgen_says(self):
+        self.assertEqual(find_load("pair-qos0").cost(self.report()), 7.0)
+        self.assertIsNone(find_load("pair-qos0").cost(self.report(broker=None)))
+
+    def test_a_script_costs_what_its_step_took(self):
+        steps = [{"name": "storing", "count": 9, "broker_cpu_s": 5.0, "per_s": 2.0}]
+        steps += [{"name": "retained messages", "count": 50_000, "broker_cpu_s": 0.02, "per_s": 3.0}]
+        load = find_load("retained")
+        self.assertAlmostEqual(load.cost(self.report(steps=steps)), 0.4)
+        self.assertEqual(load.main_figure(self.report(steps=steps)), 3.0)
+        self.assertIsNone(load.cost(self.report(steps=[])), "it did not come that far")
+
+    def test_connections_cost_what_the_whole_run_took(self):
+        broker = {"cpu": {"user_s": 0.05, "system_s": 0.15}, "cpu_s_per_million": None}
+        connect = {"ready": 10_000, "per_s": 9.0}
+        self.assertAlmostEqual(find_load("conn").cost(self.report(broker=broker, connect=connect)), 20.0)
 
 
 class Order(unittest.TestCase):

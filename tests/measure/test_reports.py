@@ -40,7 +40,7 @@ class Words(unittest.TestCase):
         self.assertIn("Going as fast as the brokers can (3 scenarios), **corecast** was ahead", text)
         self.assertIn("ahead of the best other broker in 1: 3.10 times mosquitto's rate in `pair-qos0`.", text)
         self.assertIn("| 1 pair, QoS 0 | **31** | 10 |", text)
-        self.assertIn("| 1000 to 1, QoS 0 | 5 | **10** |", text)
+        self.assertIn("| 1000 to 1, QoS 0, bursts | 5 | **10** |", text)
         self.assertIn("| 1 to 1000, QoS 0 | 10 | 10 |", text, "no order is no win")
         self.assertIn("It was behind in 1: `fanin-qos0` (0.50 times mosquitto).", text)
         self.assertIn(

@@ -77,7 +77,9 @@ pub(crate) struct Worker {
     pub(crate) counts: Counts,
     pub(crate) buffer: Vec<u8>,
     pub(crate) out: Vec<u8>,
+    /// When the measuring began, and what the thread had run and spun in vain until then.
     pub(crate) busy_began: (u64, u64),
+    pub(crate) spinning: Spinning,
     pub(crate) busy: f64,
     pub(crate) next_report_ns: u64,
     pub(crate) ping_cursor: u64,
@@ -85,6 +87,31 @@ pub(crate) struct Worker {
     pub(crate) unread: Vec<u32>,
     pub(crate) outgoing_wakes: Vec<Vec<u32>>,
     pub(crate) is_over: bool,
+}
+
+/// How long a thread that never sleeps has gone round without anything to do: time in which another would have slept.
+#[derive(Default)]
+pub(crate) struct Spinning {
+    began_ns: u64,
+    was_idle: bool,
+    pub(crate) idle_ns: u64,
+}
+
+impl Spinning {
+    /// A turn begins.
+    #[inline]
+    pub(crate) fn turn(&mut self, now_ns: u64) {
+        if self.was_idle {
+            self.idle_ns += now_ns - self.began_ns;
+        }
+        self.began_ns = now_ns;
+    }
+
+    /// Whether the turn had nothing to do.
+    #[inline]
+    pub(crate) fn note(&mut self, is_idle: bool) {
+        self.was_idle = is_idle;
+    }
 }
 
 /// What becomes [`Progress`](crate::orders::Progress) at the end of a turn.
@@ -131,6 +158,7 @@ impl Worker {
             buffer: vec![0; BUFFER_BYTES],
             out: Vec::with_capacity(BUFFER_BYTES),
             busy_began: (0, 0),
+            spinning: Spinning::default(),
             busy: 0.0,
             next_report_ns: 0,
             ping_cursor: 0,
