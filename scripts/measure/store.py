@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 # An absolute path with at least two parts; what stands before it may not make it a fraction, a unit or an address.
-PATH = re.compile(r"(?<![\w.:/$#+-])/(?:[\w.@+-]+/)+(?=[\w.@+-])")
+PATH = re.compile(r"(?<![\w./$#+-])/(?:[\w.@+-]+/)+(?=[\w.@+-])")
 
 
 def new_folder(parent, date, topic):

@@ -125,6 +125,8 @@ class Traces(unittest.TestCase):
         for text, wanted in (
             ("cannot open /home/someone/corecast.toml", "cannot open corecast.toml"),
             ("--corecast=/tmp/a-b/corecast", "--corecast=corecast"),
+            ("default config path:/opt/some/broker", "default config path:broker"),
+            ("http://127.0.0.1:80/a/b mqtt://host/c", "http://127.0.0.1:80/a/b mqtt://host/c"),
             ("1,234 messages/s and/or 1/2", "1,234 messages/s and/or 1/2"),
             ("scripts/brokers/corecast.toml", "scripts/brokers/corecast.toml"),
             ("[this](../README.md)", "[this](../README.md)"),
