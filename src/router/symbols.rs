@@ -37,14 +37,14 @@ impl Symbols {
 
     /// The number of `level`, if any filter uses it.
     #[inline]
-    pub(super) fn find(&self, level: &str) -> Option<u32> {
-        self.find_hashed(self.keys.text(level), level)
+    pub(super) fn find(&self, level: &[u8]) -> Option<u32> {
+        self.find_hashed(self.keys.bytes(level), level)
     }
 
     /// The number of `level`, used once more than before.
     pub(super) fn acquire(&mut self, level: &str) -> u32 {
         let hash = self.keys.text(level);
-        if let Some(symbol) = self.find_hashed(hash, level) {
+        if let Some(symbol) = self.find_hashed(hash, level.as_bytes()) {
             self.symbols[symbol as usize].uses += 1;
             return symbol;
         }
@@ -75,9 +75,9 @@ impl Symbols {
     }
 
     #[inline]
-    fn find_hashed(&self, hash: u64, level: &str) -> Option<u32> {
+    fn find_hashed(&self, hash: u64, level: &[u8]) -> Option<u32> {
         self.by_text.find(hash, |symbol| {
-            self.symbols.get(symbol as usize).is_some_and(|found| found.text.as_bytes() == level.as_bytes())
+            self.symbols.get(symbol as usize).is_some_and(|found| found.text.as_bytes() == level)
         })
     }
 }
@@ -132,9 +132,9 @@ mod tests {
             let empty = symbols.acquire("");
             assert_eq!(symbols.acquire("a"), a);
             symbols.release(a);
-            assert_eq!((symbols.find("a"), symbols.find("b"), symbols.find("")), (Some(a), Some(b), Some(empty)));
+            assert_eq!((symbols.find(b"a"), symbols.find(b"b"), symbols.find(b"")), (Some(a), Some(b), Some(empty)));
             symbols.release(a);
-            assert_eq!((symbols.find("a"), symbols.find("b")), (None, Some(b)));
+            assert_eq!((symbols.find(b"a"), symbols.find(b"b")), (None, Some(b)));
             symbols.release(b);
             symbols.release(empty);
             assert!(symbols.len() == 0 && symbols.by_text.is_empty());
@@ -152,8 +152,8 @@ mod tests {
         let texts: Vec<String> = (0..3 * SHORT_MAX).map(|len| "x".repeat(len)).collect();
         let numbers: Vec<u32> = texts.iter().map(|text| symbols.acquire(text)).collect();
         for (text, &number) in texts.iter().zip(&numbers) {
-            assert_eq!(symbols.find(text), Some(number), "{}", text.len());
+            assert_eq!(symbols.find(text.as_bytes()), Some(number), "{}", text.len());
         }
-        assert_eq!(symbols.find("y"), None);
+        assert_eq!(symbols.find(b"y"), None);
     }
 }

@@ -118,7 +118,8 @@ impl Trie {
         here.push(ROOT);
         // [MQTT5-4.7.2-1] [MQTT311-4.7.2-1]: a leading wildcard does not match a topic that begins with `$`.
         let mut hidden = topic.starts_with('$');
-        for level in topic.split('/') {
+        // By bytes: the searcher for characters is a third of the instructions of a walk.
+        for level in topic.as_bytes().split(|byte| *byte == b'/') {
             next.clear();
             // Looked up only if a node has children by name, once for all of them.
             let mut symbol = None;
@@ -154,7 +155,7 @@ impl Trie {
             node = match level {
                 "#" => return Some((node, true)),
                 "+" => some(self.nodes[node as usize].plus)?,
-                _ => self.edge(node, self.symbols.find(level)?)?,
+                _ => self.edge(node, self.symbols.find(level.as_bytes())?)?,
             };
         }
         Some((node, false))
@@ -177,7 +178,7 @@ impl Trie {
     }
 
     fn child(&mut self, parent: u32, level: &str) -> u32 {
-        if let Some(child) = self.symbols.find(level).and_then(|symbol| self.edge(parent, symbol)) {
+        if let Some(child) = self.symbols.find(level.as_bytes()).and_then(|symbol| self.edge(parent, symbol)) {
             return child;
         }
         let symbol = self.symbols.acquire(level);
