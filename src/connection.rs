@@ -4,6 +4,7 @@
 
 mod alias;
 mod outbox;
+mod unfinished;
 
 use std::mem;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::time::Time;
 
 pub use self::alias::{AliasFault, InboundAliases, Naming, OutboundAliases};
 pub use self::outbox::{Chunk, ChunkPool, Outbox, SHARED_PAYLOAD_BYTES_MIN};
+pub use self::unfinished::{Unfinished, LANDING_BYTES_MIN};
 
 /// Where a connection stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub struct Connection {
     pub inbound_aliases: InboundAliases,
     /// Aliases we may define; none for 3.x and for clients that allow none.
     pub outbound_aliases: Option<Box<OutboundAliases>>,
-    partial: Vec<u8>,
+    unfinished: Unfinished,
 }
 
 impl Connection {
@@ -74,18 +76,20 @@ impl Connection {
             timer: None,
             inbound_aliases: InboundAliases::default(),
             outbound_aliases: None,
-            partial: Vec::new(),
+            unfinished: Unfinished::default(),
         }
     }
 
     /// The beginning of a packet whose rest had not come yet; empty if there is none.
-    pub fn take_partial(&mut self) -> Vec<u8> {
-        mem::take(&mut self.partial)
+    #[inline]
+    pub fn take_unfinished(&mut self) -> Unfinished {
+        mem::take(&mut self.unfinished)
     }
 
     /// Keeps the beginning of a packet until its rest comes. An idle connection keeps nothing and owns nothing.
-    pub fn keep_partial(&mut self, partial: Vec<u8>) {
-        self.partial = partial;
+    #[inline]
+    pub fn keep_unfinished(&mut self, unfinished: Unfinished) {
+        self.unfinished = unfinished;
     }
 
     /// Whether `packet_bytes` is more than the client takes [MQTT5-3.1.2-24].
@@ -106,9 +110,9 @@ mod tests {
     #[test]
     fn an_idle_connection_owns_no_memory_beside_itself() {
         let mut connection = Connection::new(Time::START, true);
-        connection.keep_partial(vec![1, 2]);
-        assert_eq!(connection.take_partial(), [1, 2]);
-        assert_eq!(connection.take_partial().capacity(), 0);
+        connection.keep_unfinished(Unfinished::Bytes(vec![1, 2]));
+        assert_eq!(connection.take_unfinished().bytes(), [1, 2]);
+        assert!(matches!(connection.take_unfinished(), Unfinished::Bytes(bytes) if bytes.capacity() == 0));
         assert!(mem::size_of::<Connection>() <= 256, "{} bytes", mem::size_of::<Connection>());
     }
 

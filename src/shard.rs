@@ -24,7 +24,8 @@ mod timers;
 
 use std::mem;
 
-use crate::connection::{Chunk, Phase};
+use crate::connection::{Chunk, Phase, Unfinished};
+use crate::message::Landing;
 use crate::metrics::Metrics;
 use crate::mqtt::{
     connect_version, decode_connect, next_frame, next_header, DecodeError, Frame, PacketType, ProtocolVersion,
@@ -39,7 +40,8 @@ use self::dispatch::{on_packet, Next};
 use self::fault::Fault;
 use self::known::Known;
 use self::mail::on_mail;
-use self::publish::Sender;
+use self::publication::message_of;
+use self::publish::{on_publish, Sender};
 use self::state::State;
 use self::timers::TimerKey;
 
@@ -48,9 +50,6 @@ pub use self::state::{Seeds, ShardOptions};
 
 /// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
 const VERSION_BYTES: usize = 2 + 6 + 1;
-
-/// Room made for an unfinished packet ahead of its bytes; or as much again as has come, if that is more.
-const RESERVED_BYTES_MAX: usize = 128 * 1024;
 
 /// Sessions whose long work goes on in one tick.
 const WORK_PER_TICK: usize = 4;
@@ -165,66 +164,80 @@ impl Shard {
             return;
         }
         slot.connection.last_received = now;
-        let mut partial = slot.connection.take_partial();
-        if slot.connection.phase == Phase::AwaitingConnect && !begins_connect(&partial, bytes) {
+        let phase = slot.connection.phase;
+        let mut unfinished = slot.connection.take_unfinished();
+        if phase == Phase::AwaitingConnect && !begins_connect(unfinished.bytes(), bytes) {
             // Its first byte tells: what comes behind it need not be waited for, nor kept.
             self.state.metrics.protocol_errors_total += 1;
             return self.state.finish(now, id);
         }
-        if !partial.is_empty() {
-            match self.complete(&mut partial, &mut bytes) {
+        if !unfinished.bytes().is_empty() {
+            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+            match unfinished.complete(&mut bytes, packet_bytes_max, phase == Phase::Open) {
                 Err(error) => {
-                    partial.extend(bytes.iter().take(VERSION_BYTES));
-                    return self.on_bad_frame(now, id, &partial, error);
+                    let begin = bytes.len().min(VERSION_BYTES);
+                    return self.on_bad_frame(now, id, &[unfinished.bytes(), &bytes[..begin]].concat(), error);
                 }
-                Ok(false) => return self.keep(id, partial),
-                Ok(true) => {
-                    if !self.state.slot(id).is_some_and(|slot| slot.connection.phase == Phase::AwaitingConnect) {
-                        self.consume(now, id, &partial);
-                    } else {
-                        // CONNECT may have to move with all that came behind it.
-                        partial.extend_from_slice(bytes);
-                        bytes = &[];
-                        let used = self.consume(now, id, &partial);
-                        partial.drain(..used.min(partial.len()));
-                        if !partial.is_empty() {
-                            self.keep(id, partial);
-                        }
+                Ok(false) => return self.keep(id, unfinished),
+                Ok(true) => match unfinished {
+                    Unfinished::Landing(landing) => self.on_landing(now, id, landing),
+                    Unfinished::Bytes(partial) if phase == Phase::AwaitingConnect => {
+                        return self.on_connect_packet(now, id, partial, bytes);
                     }
-                }
+                    Unfinished::Bytes(partial) => {
+                        self.consume(now, id, &partial);
+                    }
+                },
             }
         }
-        let used = self.consume(now, id, bytes);
-        if used < bytes.len() {
-            self.keep(id, bytes[used..].to_vec());
-        }
+        self.consume_and_keep(now, id, bytes);
         self.pause_if_slow(id);
     }
 
-    /// Adds to an unfinished packet what belongs to it; answers whether it is whole now.
-    fn complete(&self, partial: &mut Vec<u8>, bytes: &mut &[u8]) -> Result<bool, DecodeError> {
-        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
-        loop {
-            let missing = match next_header(partial, packet_bytes_max)? {
-                Some(frame) if frame.total_bytes <= partial.len() => return Ok(true),
-                Some(frame) => frame.total_bytes - partial.len(),
-                None => 1,
-            };
-            // All the room it will need at once, as far as nobody is trusted with memory for bytes that have not come.
-            partial.reserve(missing.min(RESERVED_BYTES_MAX.max(partial.len())));
-            if bytes.is_empty() {
-                return Ok(false);
-            }
-            let (mine, rest) = bytes.split_at(missing.min(bytes.len()));
-            partial.extend_from_slice(mine);
-            *bytes = rest;
+    /// CONNECT is whole. It may have to move with all that came behind it.
+    fn on_connect_packet(&mut self, now: Time, id: ConnectionId, mut packets: Vec<u8>, bytes: &[u8]) {
+        packets.extend_from_slice(bytes);
+        self.consume_and_keep(now, id, &packets);
+        self.pause_if_slow(id);
+    }
+
+    /// Handles all whole packets and keeps the beginning of another until its rest comes.
+    fn consume_and_keep(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
+        let used = self.consume(now, id, bytes);
+        if used < bytes.len() {
+            self.keep(id, Unfinished::begin(&bytes[used..], self.state.options.limits.packet_bytes_max));
         }
     }
 
-    fn keep(&mut self, id: ConnectionId, partial: Vec<u8>) {
+    /// A large PUBLISH is whole, in the block that becomes its message.
+    fn on_landing(&mut self, now: Time, id: ConnectionId, landing: Landing) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        let (Phase::Open, Some(session)) = (slot.connection.phase, slot.session) else { return };
+        let version = slot.connection.version;
+        let Ok(Some(frame)) = next_header(landing.packet(), u32::MAX) else { return };
+        let mut known = slot.known.take();
+        let stamp = self.state.next_stamp(now);
+        match message_of(version, &frame, landing, stamp) {
+            Ok(message) => {
+                let (sender, known) = (Sender { id, session, version }, known.get_or_insert_default());
+                let done = on_publish(&mut self.state, now, sender, &frame, message.packet(), known, Some(&message));
+                if let Err(fault) = done {
+                    self.part(now, id, fault);
+                }
+            }
+            Err(landing) => {
+                self.on_frame(now, id, &frame, landing.packet(), &mut known);
+            }
+        }
+        if let Some(slot) = self.state.slot_mut(id) {
+            slot.known = known;
+        }
+    }
+
+    fn keep(&mut self, id: ConnectionId, unfinished: Unfinished) {
         if let Some(slot) = self.state.slot_mut(id) {
             if slot.connection.phase != Phase::Lingering {
-                slot.connection.keep_partial(partial);
+                slot.connection.keep_unfinished(unfinished);
             }
         }
     }
@@ -327,7 +340,7 @@ impl Shard {
                 let is_connect = rest.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
                 let says_version = body.len() >= VERSION_BYTES || connect_version(body).is_some();
                 if is_connect && error == DecodeError::PacketTooLarge && !says_version {
-                    return self.keep(id, rest.to_vec());
+                    return self.keep(id, Unfinished::Bytes(rest.to_vec()));
                 }
                 let version = connect_version(body).filter(|_| is_connect);
                 refuse_malformed(&mut self.state, now, id, version, error);

@@ -117,8 +117,8 @@ impl World {
     }
 }
 
-fn publish(version: ProtocolVersion, topic: &str) -> Vec<u8> {
-    let payload = [7; 32];
+fn publish(version: ProtocolVersion, topic: &str, payload_bytes: usize) -> Vec<u8> {
+    let payload = vec![7; payload_bytes];
     let head = PublishHead {
         dup: false,
         qos: QoS::AtMostOnce,
@@ -145,7 +145,7 @@ fn check(versions: &[ProtocolVersion], subscribers: u32, filters: &[&str], batch
     for index in 1..=subscribers {
         world.client(index, versions[index as usize % versions.len()], filters, QoS::AtMostOnce);
     }
-    let bytes = publish(versions[0], "plant/line/7/temperature").repeat(batch);
+    let bytes = publish(versions[0], "plant/line/7/temperature", 32).repeat(batch);
     for _ in 0..100 {
         world.receive(publisher, &bytes);
     }
@@ -185,6 +185,24 @@ fn qos_0_allocates_nothing_for_many_subscribers_of_both_versions() {
 #[test]
 fn qos_0_allocates_nothing_without_a_subscriber() {
     check(&[V3], 0, &[], 10, 0);
+}
+
+#[test]
+fn a_large_packet_that_comes_in_pieces_allocates_its_message_and_nothing_else() {
+    for version in [V3, V5] {
+        let mut world = World::new();
+        let publisher = world.client(0, version, &[], QoS::AtMostOnce);
+        for index in 1..=3 {
+            world.client(index, version, &["plant/#"], QoS::AtMostOnce);
+        }
+        let bytes = publish(version, "plant/line/7/camera", 65_536);
+        let mut send = || bytes.chunks(16_384).for_each(|piece| world.receive(publisher, piece));
+        (0..10).for_each(|_| send());
+        let before = ALLOCATIONS.get();
+        (0..1000).for_each(|_| send());
+        assert_eq!(ALLOCATIONS.get() - before, 1000, "{version:?}");
+        assert!(world.delivered_bytes > 1010 * 3 * 65_536);
+    }
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub(crate) struct Sender {
     pub(crate) version: ProtocolVersion,
 }
 
-/// A client's PUBLISH. `packet` is all of it, `known` the topic the client has published to before.
+/// A client's PUBLISH. `packet` is all of it, `known` the topic the client has published to before. `message` is there if
+/// the packet has landed in it.
 ///
 /// # Errors
 /// The packet is malformed, the client broke the protocol, or a bound it cannot be told of otherwise.
@@ -61,20 +62,31 @@ pub(crate) fn on_publish(
     frame: &Frame,
     packet: &[u8],
     known: &mut Known,
+    message: Option<&Message>,
 ) -> Result<(), Fault> {
     let body = packet.get(frame.header_bytes..).unwrap_or_default();
     if !known.topic.is_empty() && publish_names(body, &known.topic) {
         let Known { topic, memory } = known;
         let publish = decode_publish_naming(sender.version, frame.first_byte, body, topic)?;
-        let wire = Wire::of(sender.version, frame, packet, &publish);
-        return on_decoded(state, now, sender, &publish, wire, Some(memory));
+        let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
+        return on_decoded(state, now, sender, &publish, source, Some(memory));
     }
     let publish = decode_publish(sender.version, frame.first_byte, body)?;
-    on_decoded(state, now, sender, &publish, Wire::of(sender.version, frame, packet, &publish), None)?;
+    let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
+    on_decoded(state, now, sender, &publish, source, None)?;
     if topic_fits(state, publish.topic) {
         known.learn(publish.topic);
     }
     Ok(())
+}
+
+/// What a publication came in.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    /// The packet, if it may be passed on as it is.
+    wire: Option<Wire<'a>>,
+    /// The message, if the packet has landed in it.
+    message: Option<&'a Message>,
 }
 
 /// `memory`: the client has published to this topic before, and it fits.
@@ -83,7 +95,7 @@ fn on_decoded(
     now: Time,
     sender: Sender,
     packet: &Publish<'_>,
-    wire: Option<Wire<'_>>,
+    source: Source<'_>,
     memory: Option<&mut RouteMemory>,
 ) -> Result<(), Fault> {
     state.metrics.publish_received_total += 1;
@@ -99,7 +111,7 @@ fn on_decoded(
         }
     }
     let outcome = if memory.is_some() || topic_fits(state, &topic) {
-        let mut publication = Publication { wire, ..publication(state, now, &topic, packet) };
+        let mut publication = publication(state, now, &topic, packet, source);
         let can_be_told = sender.version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
         let no_room = if can_be_told { NoRoom::Refuse } else { NoRoom::DeliverOnly };
         match publish(state, now, &mut publication, Publisher { session: sender.session, memory }, no_room) {
@@ -196,6 +208,8 @@ fn publish(
             return Outcome::Refused;
         }
         publication.retain = false;
+        // A message that is there already says that it is retained.
+        publication.message = None;
     }
     let changes = state.router.changes();
     if let Some(route) = publisher.memory.as_ref().and_then(|memory| memory.recall(changes)) {
@@ -373,7 +387,13 @@ fn receive(state: &mut State, sender: Sender, packet_id: PacketId) -> Result<boo
     Ok(true)
 }
 
-fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publish<'a>) -> Publication<'a> {
+fn publication<'a>(
+    state: &mut State,
+    now: Time,
+    topic: &'a str,
+    packet: &Publish<'a>,
+    source: Source<'a>,
+) -> Publication<'a> {
     Publication {
         topic,
         payload: packet.payload,
@@ -381,9 +401,9 @@ fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publis
         qos: packet.qos,
         retain: packet.retain,
         expires_at: expires_at(now, packet.message_expiry_interval_s),
-        stamp: state.next_stamp(now),
-        message: None,
-        wire: None,
+        stamp: source.message.map_or_else(|| state.next_stamp(now), Message::stamp),
+        message: source.message.cloned(),
+        wire: source.wire,
     }
 }
 

@@ -4,6 +4,7 @@ mod client;
 mod codec;
 mod conformance;
 mod fuzz;
+mod landing;
 mod model;
 mod rng;
 mod script;
