@@ -9,6 +9,7 @@ mod unfinished;
 use std::mem;
 use std::time::Duration;
 
+use crate::message::Landing;
 use crate::mqtt::ProtocolVersion;
 use crate::time::Time;
 
@@ -46,6 +47,8 @@ pub struct Connection {
     pub admitted: bool,
     /// Whether its socket is not being read.
     pub paused: bool,
+    /// Bytes of the largest packet that has landed.
+    pub landed_bytes_max: u32,
     /// When the last bytes came.
     pub last_received: Time,
     /// One and a half keep alives; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
@@ -71,6 +74,7 @@ impl Connection {
             request_problem_information: true,
             admitted,
             paused: false,
+            landed_bytes_max: 0,
             last_received: now,
             keep_alive: Duration::ZERO,
             timer: None,
@@ -84,6 +88,17 @@ impl Connection {
     #[inline]
     pub fn take_unfinished(&mut self) -> Unfinished {
         mem::take(&mut self.unfinished)
+    }
+
+    /// The landing of an unfinished large packet, if there is one: it is to be kept again before more bytes come.
+    pub fn take_landing(&mut self) -> Option<Landing> {
+        match mem::take(&mut self.unfinished) {
+            Unfinished::Landing(landing) => Some(landing),
+            bytes @ Unfinished::Bytes(_) => {
+                self.unfinished = bytes;
+                None
+            }
+        }
     }
 
     /// Keeps the beginning of a packet until its rest comes. An idle connection keeps nothing and owns nothing.
@@ -114,6 +129,17 @@ mod tests {
         assert_eq!(connection.take_unfinished().bytes(), [1, 2]);
         assert!(matches!(connection.take_unfinished(), Unfinished::Bytes(bytes) if bytes.capacity() == 0));
         assert!(mem::size_of::<Connection>() <= 256, "{} bytes", mem::size_of::<Connection>());
+    }
+
+    #[test]
+    fn a_landing_is_lent_and_bytes_are_not() {
+        let mut connection = Connection::new(Time::START, true);
+        connection.keep_unfinished(Unfinished::Bytes(vec![1, 2]));
+        assert!(connection.take_landing().is_none());
+        assert_eq!(connection.take_unfinished().bytes(), [1, 2]);
+        connection.keep_unfinished(Unfinished::Landing(Landing::new(9)));
+        assert_eq!(connection.take_landing().map(|landing| landing.missing()), Some(9));
+        assert!(connection.take_landing().is_none(), "it is with somebody else");
     }
 
     #[test]

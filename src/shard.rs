@@ -28,8 +28,7 @@ use crate::connection::{Chunk, Phase, Unfinished};
 use crate::message::Landing;
 use crate::metrics::Metrics;
 use crate::mqtt::{
-    connect_version, decode_connect, next_frame, next_header, DecodeError, Frame, PacketType, ProtocolVersion,
-    ReasonCode,
+    connect_version, decode_connect, next_frame, DecodeError, Frame, PacketType, ProtocolVersion, ReasonCode,
 };
 use crate::time::Time;
 
@@ -41,7 +40,7 @@ use self::fault::Fault;
 use self::known::Known;
 use self::mail::on_mail;
 use self::publication::message_of;
-use self::publish::{on_publish, Sender};
+use self::publish::{on_landed_publish, Sender};
 use self::state::State;
 use self::timers::TimerKey;
 
@@ -50,6 +49,9 @@ pub use self::state::{Seeds, ShardOptions};
 
 /// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
 const VERSION_BYTES: usize = 2 + 6 + 1;
+
+/// Bytes missing of a large packet for which receiving them where they belong is worth telling the driver.
+const LAND_BYTES_MIN: usize = 16 * 1024;
 
 /// Sessions whose long work goes on in one tick.
 const WORK_PER_TICK: usize = 4;
@@ -72,6 +74,7 @@ impl Shard {
     pub fn handle(&mut self, now: Time, event: Event<'_>) {
         match event {
             Event::Received { connection, bytes } => self.on_received(now, connection, bytes),
+            Event::Landed { connection, landing, count } => self.on_landed(now, connection, landing, count),
             Event::Flushed { connection, chunk } => self.on_flushed(now, connection, chunk),
             Event::Mail { from, mail } => on_mail(&mut self.state, now, from, mail),
             Event::Opened { connection, origin, admitted } => {
@@ -96,6 +99,12 @@ impl Shard {
     /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.
     pub fn take_output(&mut self, connection: ConnectionId) -> Option<Chunk> {
         self.state.slot_mut(connection)?.connection.outbox.take()
+    }
+
+    /// The landing of a large packet that has begun, to receive its rest into. It comes back with [`Event::Landed`], and
+    /// nothing is received from the connection before that.
+    pub fn take_landing(&mut self, connection: ConnectionId) -> Option<Landing> {
+        self.state.slot_mut(connection)?.connection.take_landing()
     }
 
     /// Whether a connection still has something to get: bytes that wait, or an answer that waits for other shards.
@@ -172,8 +181,9 @@ impl Shard {
             return self.state.finish(now, id);
         }
         if !unfinished.bytes().is_empty() {
+            let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
             let packet_bytes_max = self.state.options.limits.packet_bytes_max;
-            match unfinished.complete(&mut bytes, packet_bytes_max, phase == Phase::Open) {
+            match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
                 Err(error) => {
                     let begin = bytes.len().min(VERSION_BYTES);
                     return self.on_bad_frame(now, id, &[unfinished.bytes(), &bytes[..begin]].concat(), error);
@@ -205,39 +215,58 @@ impl Shard {
     fn consume_and_keep(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
         let used = self.consume(now, id, bytes);
         if used < bytes.len() {
-            self.keep(id, Unfinished::begin(&bytes[used..], self.state.options.limits.packet_bytes_max));
+            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+            let trusted_bytes = self.state.slot(id).map_or(0, |slot| slot.connection.landed_bytes_max);
+            self.keep(id, Unfinished::begin(&bytes[used..], packet_bytes_max, trusted_bytes));
         }
+    }
+
+    /// Bytes that have been received where they belong.
+    fn on_landed(&mut self, now: Time, id: ConnectionId, landing: Landing, count: usize) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        if count > 0 {
+            slot.connection.last_received = now;
+        }
+        if landing.missing() > 0 {
+            return self.keep(id, Unfinished::Landing(landing));
+        }
+        self.on_landing(now, id, landing);
+        self.pause_if_slow(id);
     }
 
     /// A large PUBLISH is whole, in the block that becomes its message.
     fn on_landing(&mut self, now: Time, id: ConnectionId, landing: Landing) {
         let Some(slot) = self.state.slot_mut(id) else { return };
+        let connection = &mut slot.connection;
+        connection.landed_bytes_max = connection.landed_bytes_max.max(landing.packet().len() as u32);
         let (Phase::Open, Some(session)) = (slot.connection.phase, slot.session) else { return };
-        let version = slot.connection.version;
-        let Ok(Some(frame)) = next_header(landing.packet(), u32::MAX) else { return };
-        let mut known = slot.known.take();
+        let sender = Sender { id, session, version: slot.connection.version };
         let stamp = self.state.next_stamp(now);
-        match message_of(version, &frame, landing, stamp) {
-            Ok(message) => {
-                let (sender, known) = (Sender { id, session, version }, known.get_or_insert_default());
-                let done = on_publish(&mut self.state, now, sender, &frame, message.packet(), known, Some(&message));
-                if let Err(fault) = done {
-                    self.part(now, id, fault);
-                }
-            }
+        let landed = match message_of(sender.version, landing, stamp) {
+            Ok(landed) => landed,
             Err(landing) => {
-                self.on_frame(now, id, &frame, landing.packet(), &mut known);
+                self.consume(now, id, landing.packet());
+                return;
             }
+        };
+        let mut known = self.state.slot_mut(id).and_then(|slot| slot.known.take()).unwrap_or_default();
+        if let Err(fault) = on_landed_publish(&mut self.state, now, sender, &landed, &mut known) {
+            self.part(now, id, fault);
         }
         if let Some(slot) = self.state.slot_mut(id) {
-            slot.known = known;
+            slot.known = Some(known);
         }
     }
 
     fn keep(&mut self, id: ConnectionId, unfinished: Unfinished) {
         if let Some(slot) = self.state.slot_mut(id) {
-            if slot.connection.phase != Phase::Lingering {
-                slot.connection.keep_unfinished(unfinished);
+            if slot.connection.phase == Phase::Lingering {
+                return;
+            }
+            let lands = matches!(&unfinished, Unfinished::Landing(landing) if landing.missing() >= LAND_BYTES_MIN);
+            slot.connection.keep_unfinished(unfinished);
+            if lands {
+                self.state.effects.push(Effect::Land { connection: id });
             }
         }
     }

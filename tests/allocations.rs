@@ -11,7 +11,7 @@ use corecast::mqtt::{
     encode_subscribe, Connect, Forwarded, Packet, PacketId, Properties, ProtocolVersion, PublishHead, QoS,
     RetainHandling, SubscriptionOptions,
 };
-use corecast::shard::{ConnectionId, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
+use corecast::shard::{ConnectionId, Effect, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
 use corecast::time::Time;
 
 thread_local! {
@@ -48,6 +48,7 @@ struct World {
     shard: Shard,
     now: Time,
     dirty: Vec<ConnectionId>,
+    effects: Vec<Effect>,
     delivered_bytes: usize,
 }
 
@@ -63,7 +64,7 @@ impl World {
             assigned_client_id_prefix: "auto-".into(),
             seeds: Seeds { home: (1, 1), topics: 1, own: (1, 2) },
         });
-        World { shard, now: Time::default(), dirty: Vec::with_capacity(1024), delivered_bytes: 0 }
+        World { shard, now: Time::default(), dirty: Vec::with_capacity(1024), effects: Vec::new(), delivered_bytes: 0 }
     }
 
     fn receive(&mut self, connection: ConnectionId, bytes: &[u8]) {
@@ -72,6 +73,8 @@ impl World {
     }
 
     fn flush(&mut self) {
+        self.shard.take_effects(&mut self.effects);
+        self.effects.clear();
         self.shard.take_dirty(&mut self.dirty);
         while let Some(connection) = self.dirty.pop() {
             if let Some(chunk) = self.shard.take_output(connection) {

@@ -32,7 +32,7 @@ pub(crate) fn on_packet(
     known: &mut Option<Box<Known>>,
 ) -> Result<Next, Fault> {
     if frame.first_byte >> 4 == PacketType::Publish as u8 {
-        on_publish(state, now, sender, frame, packet, known.get_or_insert_default(), None)?;
+        on_publish(state, now, sender, frame, packet, known.get_or_insert_default())?;
         return Ok(Next::GoOn);
     }
     let body = packet.get(frame.header_bytes..).unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
 use crate::shard::known::{Known, RouteMemory};
 use crate::shard::pen::Target;
-use crate::shard::publication::{Publication, Wire};
+use crate::shard::publication::{Landed, Publication, Wire};
 use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
@@ -50,12 +50,41 @@ pub(crate) struct Sender {
     pub(crate) version: ProtocolVersion,
 }
 
-/// A client's PUBLISH. `packet` is all of it, `known` the topic the client has published to before. `message` is there if
-/// the packet has landed in it.
+/// A client's PUBLISH. `packet` is all of it, `known` the topic the client has published to before.
 ///
 /// # Errors
 /// The packet is malformed, the client broke the protocol, or a bound it cannot be told of otherwise.
+#[inline]
 pub(crate) fn on_publish(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
+    frame: &Frame,
+    packet: &[u8],
+    known: &mut Known,
+) -> Result<(), Fault> {
+    on_packet(state, now, sender, frame, packet, known, None)
+}
+
+/// The same for a large one, which is in its message already.
+///
+/// # Errors
+/// The same.
+#[inline(never)]
+pub(crate) fn on_landed_publish(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
+    landed: &Landed,
+    known: &mut Known,
+) -> Result<(), Fault> {
+    let Landed { frame, message } = landed;
+    on_packet(state, now, sender, frame, message.packet(), known, Some(message))
+}
+
+/// Inlined into both, so that small packets do not pay for what large ones need.
+#[inline(always)]
+fn on_packet(
     state: &mut State,
     now: Time,
     sender: Sender,

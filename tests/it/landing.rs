@@ -28,12 +28,14 @@ const FORWARDED: &[u8] = b"\x03\0\x04text\x26\0\x01k\0\x01v";
 
 #[test]
 fn large_packets_are_delivered_as_they_were_sent_however_they_come() {
+    let mut landed_bytes = 0;
     for shards in [1, 2, 3, 8] {
         for seed in 0..40 {
             let _told = Seed { shards, seed };
-            Play::new(shards, seed).play();
+            landed_bytes += Play::new(shards, seed).play();
         }
     }
+    assert!(landed_bytes > 1_000_000, "few bytes have landed, {landed_bytes} in all");
 }
 
 #[test]
@@ -95,7 +97,8 @@ impl Play {
         [(3, ProtocolVersion::V3_1), (4, ProtocolVersion::V3_1_1), (5, ProtocolVersion::V5)][self.rng.below(3)]
     }
 
-    fn play(&mut self) {
+    /// Answers how many bytes were received into landings.
+    fn play(&mut self) -> usize {
         // It is there, it was there, it comes later, and it hears itself but does not listen for a while.
         let mut watcher = self.connect("watcher", "clean");
         let sleeper = self.connect("sleeper", "");
@@ -128,6 +131,7 @@ impl Play {
             let heard = self.hear(&mut sleeper);
             self.check(&heard, |sent| sent.qos != QoS::AtMostOnce);
         }
+        self.world.landed_bytes
     }
 
     /// Publishes everything, each to a topic of its own, in bytes that the world cuts as it likes.
