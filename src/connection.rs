@@ -4,15 +4,18 @@
 
 mod alias;
 mod outbox;
+mod unfinished;
 
 use std::mem;
 use std::time::Duration;
 
+use crate::message::Landing;
 use crate::mqtt::ProtocolVersion;
 use crate::time::Time;
 
 pub use self::alias::{AliasFault, InboundAliases, Naming, OutboundAliases};
 pub use self::outbox::{Chunk, ChunkPool, Outbox, SHARED_PAYLOAD_BYTES_MIN};
+pub use self::unfinished::{Unfinished, LANDING_BYTES_MIN};
 
 /// Where a connection stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub struct Connection {
     pub admitted: bool,
     /// Whether its socket is not being read.
     pub paused: bool,
+    /// Bytes of the largest packet that has landed.
+    pub landed_bytes_max: u32,
     /// When the last bytes came.
     pub last_received: Time,
     /// One and a half keep alives; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
@@ -54,7 +59,7 @@ pub struct Connection {
     pub inbound_aliases: InboundAliases,
     /// Aliases we may define; none for 3.x and for clients that allow none.
     pub outbound_aliases: Option<Box<OutboundAliases>>,
-    partial: Vec<u8>,
+    unfinished: Unfinished,
 }
 
 impl Connection {
@@ -69,23 +74,37 @@ impl Connection {
             request_problem_information: true,
             admitted,
             paused: false,
+            landed_bytes_max: 0,
             last_received: now,
             keep_alive: Duration::ZERO,
             timer: None,
             inbound_aliases: InboundAliases::default(),
             outbound_aliases: None,
-            partial: Vec::new(),
+            unfinished: Unfinished::default(),
         }
     }
 
     /// The beginning of a packet whose rest had not come yet; empty if there is none.
-    pub fn take_partial(&mut self) -> Vec<u8> {
-        mem::take(&mut self.partial)
+    #[inline]
+    pub fn take_unfinished(&mut self) -> Unfinished {
+        mem::take(&mut self.unfinished)
+    }
+
+    /// The landing of an unfinished large packet, if there is one: it is to be kept again before more bytes come.
+    pub fn take_landing(&mut self) -> Option<Landing> {
+        match mem::take(&mut self.unfinished) {
+            Unfinished::Landing(landing) => Some(landing),
+            bytes @ Unfinished::Bytes(_) => {
+                self.unfinished = bytes;
+                None
+            }
+        }
     }
 
     /// Keeps the beginning of a packet until its rest comes. An idle connection keeps nothing and owns nothing.
-    pub fn keep_partial(&mut self, partial: Vec<u8>) {
-        self.partial = partial;
+    #[inline]
+    pub fn keep_unfinished(&mut self, unfinished: Unfinished) {
+        self.unfinished = unfinished;
     }
 
     /// Whether `packet_bytes` is more than the client takes [MQTT5-3.1.2-24].
@@ -106,10 +125,21 @@ mod tests {
     #[test]
     fn an_idle_connection_owns_no_memory_beside_itself() {
         let mut connection = Connection::new(Time::START, true);
-        connection.keep_partial(vec![1, 2]);
-        assert_eq!(connection.take_partial(), [1, 2]);
-        assert_eq!(connection.take_partial().capacity(), 0);
+        connection.keep_unfinished(Unfinished::Bytes(vec![1, 2]));
+        assert_eq!(connection.take_unfinished().bytes(), [1, 2]);
+        assert!(matches!(connection.take_unfinished(), Unfinished::Bytes(bytes) if bytes.capacity() == 0));
         assert!(mem::size_of::<Connection>() <= 256, "{} bytes", mem::size_of::<Connection>());
+    }
+
+    #[test]
+    fn a_landing_is_lent_and_bytes_are_not() {
+        let mut connection = Connection::new(Time::START, true);
+        connection.keep_unfinished(Unfinished::Bytes(vec![1, 2]));
+        assert!(connection.take_landing().is_none());
+        assert_eq!(connection.take_unfinished().bytes(), [1, 2]);
+        connection.keep_unfinished(Unfinished::Landing(Landing::new(9)));
+        assert_eq!(connection.take_landing().map(|landing| landing.missing()), Some(9));
+        assert!(connection.take_landing().is_none(), "it is with somebody else");
     }
 
     #[test]

@@ -24,11 +24,11 @@ mod timers;
 
 use std::mem;
 
-use crate::connection::{Chunk, Phase};
+use crate::connection::{Chunk, Phase, Unfinished};
+use crate::message::Landing;
 use crate::metrics::Metrics;
 use crate::mqtt::{
-    connect_version, decode_connect, next_frame, next_header, DecodeError, Frame, PacketType, ProtocolVersion,
-    ReasonCode,
+    connect_version, decode_connect, next_frame, DecodeError, Frame, PacketType, ProtocolVersion, ReasonCode,
 };
 use crate::time::Time;
 
@@ -39,7 +39,8 @@ use self::dispatch::{on_packet, Next};
 use self::fault::Fault;
 use self::known::Known;
 use self::mail::on_mail;
-use self::publish::Sender;
+use self::publication::message_of;
+use self::publish::{on_landed_publish, Sender};
 use self::state::State;
 use self::timers::TimerKey;
 
@@ -49,8 +50,8 @@ pub use self::state::{Seeds, ShardOptions};
 /// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
 const VERSION_BYTES: usize = 2 + 6 + 1;
 
-/// Room made for an unfinished packet ahead of its bytes; or as much again as has come, if that is more.
-const RESERVED_BYTES_MAX: usize = 128 * 1024;
+/// Bytes missing of a large packet for which receiving them where they belong is worth telling the driver.
+const LAND_BYTES_MIN: usize = 16 * 1024;
 
 /// Sessions whose long work goes on in one tick.
 const WORK_PER_TICK: usize = 4;
@@ -73,6 +74,7 @@ impl Shard {
     pub fn handle(&mut self, now: Time, event: Event<'_>) {
         match event {
             Event::Received { connection, bytes } => self.on_received(now, connection, bytes),
+            Event::Landed { connection, landing, count } => self.on_landed(now, connection, landing, count),
             Event::Flushed { connection, chunk } => self.on_flushed(now, connection, chunk),
             Event::Mail { from, mail } => on_mail(&mut self.state, now, from, mail),
             Event::Opened { connection, origin, admitted } => {
@@ -97,6 +99,12 @@ impl Shard {
     /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.
     pub fn take_output(&mut self, connection: ConnectionId) -> Option<Chunk> {
         self.state.slot_mut(connection)?.connection.outbox.take()
+    }
+
+    /// The landing of a large packet that has begun, to receive its rest into. It comes back with [`Event::Landed`], and
+    /// nothing is received from the connection before that.
+    pub fn take_landing(&mut self, connection: ConnectionId) -> Option<Landing> {
+        self.state.slot_mut(connection)?.connection.take_landing()
     }
 
     /// Whether a connection still has something to get: bytes that wait, or an answer that waits for other shards.
@@ -165,66 +173,100 @@ impl Shard {
             return;
         }
         slot.connection.last_received = now;
-        let mut partial = slot.connection.take_partial();
-        if slot.connection.phase == Phase::AwaitingConnect && !begins_connect(&partial, bytes) {
+        let phase = slot.connection.phase;
+        let mut unfinished = slot.connection.take_unfinished();
+        if phase == Phase::AwaitingConnect && !begins_connect(unfinished.bytes(), bytes) {
             // Its first byte tells: what comes behind it need not be waited for, nor kept.
             self.state.metrics.protocol_errors_total += 1;
             return self.state.finish(now, id);
         }
-        if !partial.is_empty() {
-            match self.complete(&mut partial, &mut bytes) {
+        if !unfinished.bytes().is_empty() {
+            let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
+            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+            match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
                 Err(error) => {
-                    partial.extend(bytes.iter().take(VERSION_BYTES));
-                    return self.on_bad_frame(now, id, &partial, error);
+                    let begin = bytes.len().min(VERSION_BYTES);
+                    return self.on_bad_frame(now, id, &[unfinished.bytes(), &bytes[..begin]].concat(), error);
                 }
-                Ok(false) => return self.keep(id, partial),
-                Ok(true) => {
-                    if !self.state.slot(id).is_some_and(|slot| slot.connection.phase == Phase::AwaitingConnect) {
-                        self.consume(now, id, &partial);
-                    } else {
-                        // CONNECT may have to move with all that came behind it.
-                        partial.extend_from_slice(bytes);
-                        bytes = &[];
-                        let used = self.consume(now, id, &partial);
-                        partial.drain(..used.min(partial.len()));
-                        if !partial.is_empty() {
-                            self.keep(id, partial);
-                        }
+                Ok(false) => return self.keep(id, unfinished),
+                Ok(true) => match unfinished {
+                    Unfinished::Landing(landing) => self.on_landing(now, id, landing),
+                    Unfinished::Bytes(partial) if phase == Phase::AwaitingConnect => {
+                        return self.on_connect_packet(now, id, partial, bytes);
                     }
-                }
+                    Unfinished::Bytes(partial) => {
+                        self.consume(now, id, &partial);
+                    }
+                },
             }
         }
-        let used = self.consume(now, id, bytes);
-        if used < bytes.len() {
-            self.keep(id, bytes[used..].to_vec());
-        }
+        self.consume_and_keep(now, id, bytes);
         self.pause_if_slow(id);
     }
 
-    /// Adds to an unfinished packet what belongs to it; answers whether it is whole now.
-    fn complete(&self, partial: &mut Vec<u8>, bytes: &mut &[u8]) -> Result<bool, DecodeError> {
-        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
-        loop {
-            let missing = match next_header(partial, packet_bytes_max)? {
-                Some(frame) if frame.total_bytes <= partial.len() => return Ok(true),
-                Some(frame) => frame.total_bytes - partial.len(),
-                None => 1,
-            };
-            // All the room it will need at once, as far as nobody is trusted with memory for bytes that have not come.
-            partial.reserve(missing.min(RESERVED_BYTES_MAX.max(partial.len())));
-            if bytes.is_empty() {
-                return Ok(false);
-            }
-            let (mine, rest) = bytes.split_at(missing.min(bytes.len()));
-            partial.extend_from_slice(mine);
-            *bytes = rest;
+    /// CONNECT is whole. It may have to move with all that came behind it.
+    fn on_connect_packet(&mut self, now: Time, id: ConnectionId, mut packets: Vec<u8>, bytes: &[u8]) {
+        packets.extend_from_slice(bytes);
+        self.consume_and_keep(now, id, &packets);
+        self.pause_if_slow(id);
+    }
+
+    /// Handles all whole packets and keeps the beginning of another until its rest comes.
+    fn consume_and_keep(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
+        let used = self.consume(now, id, bytes);
+        if used < bytes.len() {
+            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+            let trusted_bytes = self.state.slot(id).map_or(0, |slot| slot.connection.landed_bytes_max);
+            self.keep(id, Unfinished::begin(&bytes[used..], packet_bytes_max, trusted_bytes));
         }
     }
 
-    fn keep(&mut self, id: ConnectionId, partial: Vec<u8>) {
+    /// Bytes that have been received where they belong.
+    fn on_landed(&mut self, now: Time, id: ConnectionId, landing: Landing, count: usize) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        if count > 0 {
+            slot.connection.last_received = now;
+        }
+        if landing.missing() > 0 {
+            return self.keep(id, Unfinished::Landing(landing));
+        }
+        self.on_landing(now, id, landing);
+        self.pause_if_slow(id);
+    }
+
+    /// A large PUBLISH is whole, in the block that becomes its message.
+    fn on_landing(&mut self, now: Time, id: ConnectionId, landing: Landing) {
+        let Some(slot) = self.state.slot_mut(id) else { return };
+        let connection = &mut slot.connection;
+        connection.landed_bytes_max = connection.landed_bytes_max.max(landing.packet().len() as u32);
+        let (Phase::Open, Some(session)) = (slot.connection.phase, slot.session) else { return };
+        let sender = Sender { id, session, version: slot.connection.version };
+        let stamp = self.state.next_stamp(now);
+        let landed = match message_of(sender.version, landing, stamp) {
+            Ok(landed) => landed,
+            Err(landing) => {
+                self.consume(now, id, landing.packet());
+                return;
+            }
+        };
+        let mut known = self.state.slot_mut(id).and_then(|slot| slot.known.take()).unwrap_or_default();
+        if let Err(fault) = on_landed_publish(&mut self.state, now, sender, &landed, &mut known) {
+            self.part(now, id, fault);
+        }
         if let Some(slot) = self.state.slot_mut(id) {
-            if slot.connection.phase != Phase::Lingering {
-                slot.connection.keep_partial(partial);
+            slot.known = Some(known);
+        }
+    }
+
+    fn keep(&mut self, id: ConnectionId, unfinished: Unfinished) {
+        if let Some(slot) = self.state.slot_mut(id) {
+            if slot.connection.phase == Phase::Lingering {
+                return;
+            }
+            let lands = matches!(&unfinished, Unfinished::Landing(landing) if landing.missing() >= LAND_BYTES_MIN);
+            slot.connection.keep_unfinished(unfinished);
+            if lands {
+                self.state.effects.push(Effect::Land { connection: id });
             }
         }
     }
@@ -327,7 +369,7 @@ impl Shard {
                 let is_connect = rest.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
                 let says_version = body.len() >= VERSION_BYTES || connect_version(body).is_some();
                 if is_connect && error == DecodeError::PacketTooLarge && !says_version {
-                    return self.keep(id, rest.to_vec());
+                    return self.keep(id, Unfinished::Bytes(rest.to_vec()));
                 }
                 let version = connect_version(body).filter(|_| is_connect);
                 refuse_malformed(&mut self.state, now, id, version, error);

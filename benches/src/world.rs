@@ -21,6 +21,7 @@ pub struct World {
     now: Time,
     mail: Vec<Mail>,
     dirty: Vec<ConnectionId>,
+    effects: Vec<Effect>,
     connections: u32,
     written_bytes: usize,
 }
@@ -52,6 +53,7 @@ impl World {
             now: Time::START + TURN,
             mail: Vec::new(),
             dirty: Vec::with_capacity(1024),
+            effects: Vec::new(),
             connections: 0,
             written_bytes: 0,
         }
@@ -102,6 +104,9 @@ impl World {
     pub fn end_turn_with(&mut self, mut show: impl FnMut(Client, &[u8])) {
         while self.exchange_mail() {}
         for (at, shard) in self.shards.iter_mut().enumerate() {
+            // There is nothing to carry them out on.
+            shard.take_effects(&mut self.effects);
+            self.effects.clear();
             shard.take_dirty(&mut self.dirty);
             for connection in self.dirty.drain(..) {
                 if let Some(chunk) = shard.take_output(connection) {

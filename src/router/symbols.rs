@@ -76,9 +76,8 @@ impl Symbols {
 
     #[inline]
     fn find_hashed(&self, hash: u64, level: &[u8]) -> Option<u32> {
-        self.by_text.find(hash, |symbol| {
-            self.symbols.get(symbol as usize).is_some_and(|found| found.text.as_bytes() == level)
-        })
+        self.by_text
+            .find(hash, |symbol| self.symbols.get(symbol as usize).is_some_and(|found| found.text.as_bytes() == level))
     }
 }
 

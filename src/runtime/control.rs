@@ -220,6 +220,8 @@ counters! {
     accept_errors_total,
     /// Bytes received.
     received_bytes_total,
+    /// Those of them that were received where they belong, without a copy.
+    landed_bytes_total,
     /// Bytes given to the kernel to send.
     sent_bytes_total,
     /// Times a receive found no free buffer.

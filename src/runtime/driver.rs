@@ -191,7 +191,9 @@ impl Driver {
 
     fn on_completion(&mut self, completion: Completion) {
         match completion.tag().operation {
-            Operation::ReceiveOnce | Operation::ReceiveMany => on_received(&mut self.state, completion),
+            Operation::ReceiveOnce | Operation::ReceiveMany | Operation::ReceiveHead | Operation::ReceiveInto => {
+                on_received(&mut self.state, completion);
+            }
             Operation::Send => on_sent(&mut self.state, completion),
             Operation::Accept => self.acceptors.on_accepted(&mut self.state, completion),
             Operation::Cancel => self.on_cancelled(completion),

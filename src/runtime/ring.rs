@@ -8,7 +8,7 @@
 mod buffers;
 mod sends;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -16,6 +16,7 @@ use std::ptr;
 use std::thread;
 use std::time::Duration;
 
+use ahash::RandomState;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{cqueue, opcode, EnterFlags, IoUring};
@@ -23,9 +24,14 @@ use io_uring::{cqueue, opcode, EnterFlags, IoUring};
 use self::buffers::BufferRing;
 use self::sends::Sends;
 use crate::connection::Chunk;
+use crate::message::Landing;
 
 pub(super) use self::sends::{SendKey, Sent};
 
+/// Bytes of a [`Operation::ReceiveHead`]: the fixed header of a packet, and its topic if that is not very long.
+const HEAD_BYTES: u32 = 512;
+/// Bytes of one receive into a landing: while the kernel copies more, nobody else is served.
+const LANDING_BYTES_MAX: usize = 256 * 1024;
 /// The one group of provided buffers.
 const BUFFER_GROUP: u16 = 0;
 /// How long the kernel may take to let go of cancelled operations before their memory is leaked instead.
@@ -41,6 +47,10 @@ pub(super) enum Operation {
     ReceiveOnce,
     /// A receive that goes on while completions say so.
     ReceiveMany,
+    /// A receive that ends with its first completion and brings few bytes.
+    ReceiveHead,
+    /// A receive into a landing that ends with its first completion.
+    ReceiveInto,
     /// A send.
     Send,
     /// A cancellation for a connection has been looked at.
@@ -55,10 +65,12 @@ pub(super) enum Operation {
     Control,
 }
 
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 11] = [
     Operation::Accept,
     Operation::ReceiveOnce,
     Operation::ReceiveMany,
+    Operation::ReceiveHead,
+    Operation::ReceiveInto,
     Operation::Send,
     Operation::Cancel,
     Operation::CancelAccept,
@@ -93,7 +105,7 @@ impl Tag {
     }
 }
 
-/// What has become of an operation. Owns a receive buffer, if there is one, until [`Ring::recycle`].
+/// What has become of an operation. Owns a receive buffer or a landing, if there is one, until [`Ring::recycle`].
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Completion {
@@ -166,6 +178,8 @@ pub(super) struct Ring {
     in_flight: usize,
     buffers: ManuallyDrop<BufferRing>,
     sends: ManuallyDrop<Sends>,
+    /// What is being received into, by the tag of the receive.
+    landings: ManuallyDrop<HashMap<u64, Landing, RandomState>>,
 }
 
 impl Ring {
@@ -185,6 +199,8 @@ impl Ring {
             in_flight: 0,
             buffers: ManuallyDrop::new(buffers),
             sends: ManuallyDrop::new(Sends::default()),
+            // Keyed by our own numbers, so nobody can make them collide.
+            landings: ManuallyDrop::new(HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4))),
         })
     }
 
@@ -210,7 +226,7 @@ impl Ring {
         // Deferred task work, and with it most completions, only happens in an enter that asks for events.
         let flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
         // SAFETY: the arguments and the timespec they point to outlive the call; the memory of every queued entry is
-        // owned by `buffers` and `sends` until its completion.
+        // owned by `buffers`, `sends` and `landings` until its completion.
         let entered = unsafe { self.uring.submitter().enter(queued, wanted, flags.bits(), Some(&arguments)) };
         settle(entered)
     }
@@ -239,8 +255,11 @@ impl Ring {
         }
     }
 
-    /// Gives the kernel a completion's buffer back, if it has one.
+    /// Gives the kernel a completion's buffer back, if it has one; gives up its landing, if it has one.
     pub(super) fn recycle(&mut self, completion: Completion) {
+        if completion.tag.operation == Operation::ReceiveInto {
+            drop(self.landings.remove(&completion.tag.pack()));
+        }
         if let Some(buffer) = completion.buffer() {
             self.buffers.give_back(buffer);
         }
@@ -261,14 +280,40 @@ impl Ring {
         self.push_tagged(opcode::AcceptMulti::new(Fd(listener)).flags(libc::SOCK_CLOEXEC).build(), tag);
     }
 
+    /// Receives into a landing of which something is missing; it comes back from [`Ring::landed`]. One at a time with a tag.
+    pub(super) fn receive_into(&mut self, socket: RawFd, tag: Tag, mut landing: Landing) {
+        debug_assert_eq!(tag.operation, Operation::ReceiveInto);
+        let rest = landing.rest();
+        debug_assert!(!rest.is_empty(), "a receive of nothing would look like the end of the stream");
+        let length = rest.len().min(LANDING_BYTES_MAX) as u32;
+        let entry = opcode::Recv::new(Fd(socket), rest.as_mut_ptr().cast(), length).build();
+        let before = self.landings.insert(tag.pack(), landing);
+        assert!(before.is_none(), "a socket has one receive at a time");
+        self.push_tagged(entry, tag);
+    }
+
+    /// The landing of a completed receive, with what has come into it.
+    pub(super) fn landed(&mut self, completion: Completion) -> Landing {
+        let mut landing =
+            self.landings.remove(&completion.tag.pack()).expect("it is kept until its completion is seen to");
+        if let Ok(count) = completion.result() {
+            // SAFETY: the kernel has written so many bytes to the rest, which is where it was told to, and is done with it.
+            unsafe { landing.advance(count) };
+        }
+        landing
+    }
+
     /// Receives once or many times, as the tag says.
     pub(super) fn receive(&mut self, socket: RawFd, tag: Tag) {
         let entry = match tag.operation {
             Operation::ReceiveMany => opcode::RecvMulti::new(Fd(socket), BUFFER_GROUP).build(),
-            _ => opcode::Recv::new(Fd(socket), ptr::null_mut(), 0)
-                .buf_group(BUFFER_GROUP)
-                .build()
-                .flags(Flags::BUFFER_SELECT),
+            operation => {
+                let bytes_max = if operation == Operation::ReceiveHead { HEAD_BYTES } else { 0 };
+                opcode::Recv::new(Fd(socket), ptr::null_mut(), bytes_max)
+                    .buf_group(BUFFER_GROUP)
+                    .build()
+                    .flags(Flags::BUFFER_SELECT)
+            }
         };
         self.push_tagged(entry, tag);
     }
@@ -341,8 +386,8 @@ impl Ring {
     }
 
     fn try_push(&mut self, entry: &Entry) -> bool {
-        // SAFETY: what the entry points to is owned by `buffers` or `sends` until its last completion is collected, and
-        // leaked if that does not come.
+        // SAFETY: what the entry points to is owned by `buffers`, `sends` or `landings` until its last completion is
+        // collected, and leaked if that does not come.
         unsafe { self.uring.submission().push(entry) }.is_ok()
     }
 
@@ -379,6 +424,7 @@ impl Drop for Ring {
             unsafe {
                 ManuallyDrop::drop(&mut self.buffers);
                 ManuallyDrop::drop(&mut self.sends);
+                ManuallyDrop::drop(&mut self.landings);
             }
         }
     }

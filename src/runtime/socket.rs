@@ -25,6 +25,8 @@ pub(super) struct Socket {
     pub(super) is_broken: bool,
     /// The peer sends nothing more, but bytes that came before wait in `held`, or answers have not left.
     pub(super) has_ended: bool,
+    /// It brings large packets, each of which is received in two steps: its head, then the rest into its landing.
+    pub(super) is_bulk: bool,
     /// The receive in flight, if there is one.
     pub(super) receiving: Option<Operation>,
     /// The send in flight, if there is one.
@@ -64,6 +66,7 @@ impl Socket {
             is_half_closed: false,
             is_broken: false,
             has_ended: false,
+            is_bulk: false,
             receiving: None,
             sending: None,
             cancelling: 0,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::connection::Chunk;
-use crate::message::Message;
+use crate::message::{Landing, Message};
 use crate::router::{Interest, ShareKey, ShareWeight};
 use crate::time::Time;
 
@@ -46,6 +46,16 @@ pub enum Event<'a> {
         /// Never empty; not kept beyond the call.
         bytes: &'a [u8],
     },
+    /// A landing comes back, be it with bytes or because its receive was cancelled. It may come while the connection is
+    /// paused.
+    Landed {
+        /// From this connection.
+        connection: ConnectionId,
+        /// What [`Effect::Land`] asked to be taken.
+        landing: Landing,
+        /// Bytes that have come into it.
+        count: usize,
+    },
     /// The chunk that was out has left completely.
     Flushed {
         /// To this connection.
@@ -79,6 +89,11 @@ pub enum Event<'a> {
 pub enum Effect {
     /// CONNECT is through here: receive freely from now on.
     Established {
+        /// This connection.
+        connection: ConnectionId,
+    },
+    /// A large packet has begun: its rest is to be received into its landing, if that can be had in time.
+    Land {
         /// This connection.
         connection: ConnectionId,
     },

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::message::{Message, Parts, Stamp};
-use crate::mqtt::{Forwarded, Frame, PacketId, PacketType, ProtocolVersion, Publish, PublishHead, QoS};
+use crate::message::{Head, Landing, Message, Parts, Stamp};
+use crate::mqtt::{
+    decode_publish, next_header, Forwarded, Frame, PacketId, PacketType, ProtocolVersion, Publish, PublishHead, QoS,
+};
 use crate::shard::encoder::Encoded;
 use crate::time::Time;
 
@@ -130,6 +132,31 @@ impl<'a> Publication<'a> {
             payload_bytes: self.payload.len(),
         }
     }
+}
+
+/// A large PUBLISH in the block of its message.
+pub(crate) struct Landed {
+    pub(crate) frame: Frame,
+    pub(crate) message: Message,
+}
+
+/// Makes a message of a large packet where it stands, if the packet may be passed on as it is; else gives it back to be
+/// read like any other.
+pub(crate) fn message_of(version: ProtocolVersion, landing: Landing, stamp: Stamp) -> Result<Landed, Landing> {
+    let packet = landing.packet();
+    let Ok(Some(frame)) = next_header(packet, u32::MAX) else { return Err(landing) };
+    let body = packet.get(frame.header_bytes..).unwrap_or_default();
+    let Ok(publish) = decode_publish(version, frame.first_byte, body) else { return Err(landing) };
+    if Wire::of(version, &frame, packet, &publish).is_none() {
+        return Err(landing);
+    }
+    let head = Head { qos: publish.qos as u8, retain: publish.retain, expires_at: Time::NEVER, stamp };
+    let topic_at = frame.header_bytes + 2;
+    let topic = topic_at..topic_at + publish.topic.len();
+    // All properties are forwarded, so the payload comes behind the last of them.
+    let payload_at = packet.len() - publish.payload.len();
+    let properties = payload_at - publish.forwarded.len()..payload_at;
+    Ok(Landed { frame, message: landing.into_message(head, topic, properties) })
 }
 
 /// The Message Expiry Interval to be sent on: what was received less the time it has waited here, in whole seconds

@@ -17,7 +17,7 @@ use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
 use crate::shard::known::{Known, RouteMemory};
 use crate::shard::pen::Target;
-use crate::shard::publication::{Publication, Wire};
+use crate::shard::publication::{Landed, Publication, Wire};
 use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
@@ -54,6 +54,7 @@ pub(crate) struct Sender {
 ///
 /// # Errors
 /// The packet is malformed, the client broke the protocol, or a bound it cannot be told of otherwise.
+#[inline]
 pub(crate) fn on_publish(
     state: &mut State,
     now: Time,
@@ -62,19 +63,59 @@ pub(crate) fn on_publish(
     packet: &[u8],
     known: &mut Known,
 ) -> Result<(), Fault> {
+    on_packet(state, now, sender, frame, packet, known, None)
+}
+
+/// The same for a large one, which is in its message already.
+///
+/// # Errors
+/// The same.
+#[inline(never)]
+pub(crate) fn on_landed_publish(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
+    landed: &Landed,
+    known: &mut Known,
+) -> Result<(), Fault> {
+    let Landed { frame, message } = landed;
+    on_packet(state, now, sender, frame, message.packet(), known, Some(message))
+}
+
+/// Inlined into both, so that small packets do not pay for what large ones need.
+#[inline(always)]
+fn on_packet(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
+    frame: &Frame,
+    packet: &[u8],
+    known: &mut Known,
+    message: Option<&Message>,
+) -> Result<(), Fault> {
     let body = packet.get(frame.header_bytes..).unwrap_or_default();
     if !known.topic.is_empty() && publish_names(body, &known.topic) {
         let Known { topic, memory } = known;
         let publish = decode_publish_naming(sender.version, frame.first_byte, body, topic)?;
-        let wire = Wire::of(sender.version, frame, packet, &publish);
-        return on_decoded(state, now, sender, &publish, wire, Some(memory));
+        let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
+        return on_decoded(state, now, sender, &publish, source, Some(memory));
     }
     let publish = decode_publish(sender.version, frame.first_byte, body)?;
-    on_decoded(state, now, sender, &publish, Wire::of(sender.version, frame, packet, &publish), None)?;
+    let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
+    on_decoded(state, now, sender, &publish, source, None)?;
     if topic_fits(state, publish.topic) {
         known.learn(publish.topic);
     }
     Ok(())
+}
+
+/// What a publication came in.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    /// The packet, if it may be passed on as it is.
+    wire: Option<Wire<'a>>,
+    /// The message, if the packet has landed in it.
+    message: Option<&'a Message>,
 }
 
 /// `memory`: the client has published to this topic before, and it fits.
@@ -83,7 +124,7 @@ fn on_decoded(
     now: Time,
     sender: Sender,
     packet: &Publish<'_>,
-    wire: Option<Wire<'_>>,
+    source: Source<'_>,
     memory: Option<&mut RouteMemory>,
 ) -> Result<(), Fault> {
     state.metrics.publish_received_total += 1;
@@ -99,7 +140,7 @@ fn on_decoded(
         }
     }
     let outcome = if memory.is_some() || topic_fits(state, &topic) {
-        let mut publication = Publication { wire, ..publication(state, now, &topic, packet) };
+        let mut publication = publication(state, now, &topic, packet, source);
         let can_be_told = sender.version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
         let no_room = if can_be_told { NoRoom::Refuse } else { NoRoom::DeliverOnly };
         match publish(state, now, &mut publication, Publisher { session: sender.session, memory }, no_room) {
@@ -196,6 +237,8 @@ fn publish(
             return Outcome::Refused;
         }
         publication.retain = false;
+        // A message that is there already says that it is retained.
+        publication.message = None;
     }
     let changes = state.router.changes();
     if let Some(route) = publisher.memory.as_ref().and_then(|memory| memory.recall(changes)) {
@@ -373,7 +416,13 @@ fn receive(state: &mut State, sender: Sender, packet_id: PacketId) -> Result<boo
     Ok(true)
 }
 
-fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publish<'a>) -> Publication<'a> {
+fn publication<'a>(
+    state: &mut State,
+    now: Time,
+    topic: &'a str,
+    packet: &Publish<'a>,
+    source: Source<'a>,
+) -> Publication<'a> {
     Publication {
         topic,
         payload: packet.payload,
@@ -381,9 +430,9 @@ fn publication<'a>(state: &mut State, now: Time, topic: &'a str, packet: &Publis
         qos: packet.qos,
         retain: packet.retain,
         expires_at: expires_at(now, packet.message_expiry_interval_s),
-        stamp: state.next_stamp(now),
-        message: None,
-        wire: None,
+        stamp: source.message.map_or_else(|| state.next_stamp(now), Message::stamp),
+        message: source.message.cloned(),
+        wire: source.wire,
     }
 }
 

@@ -351,7 +351,7 @@ impl State {
         if let Some(slot) = self.slot_mut(id) {
             slot.connection.phase = Phase::Lingering;
             slot.session = None;
-            drop(slot.connection.take_partial());
+            drop(slot.connection.take_unfinished());
             if slot.connection.paused {
                 slot.connection.paused = false;
                 self.effects.push(Effect::Resume { connection: id });

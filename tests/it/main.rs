@@ -5,6 +5,7 @@ mod codec;
 mod conformance;
 mod fuzz;
 mod known_topic;
+mod landing;
 mod model;
 mod rng;
 mod script;

@@ -10,6 +10,7 @@ mod churn;
 mod command;
 mod delivery;
 mod ending;
+mod landing;
 mod program;
 mod slow;
 mod storm;

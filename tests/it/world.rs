@@ -2,57 +2,26 @@
 //! a seeded scheduler chooses what happens next. No threads, no real time.
 //!
 //! Whatever may be late in the real world is an action the scheduler may put off: reading a socket (any number of
-//! bytes), a client taking what was written for it, mail between two shards (in order), a socket on its way to another
-//! shard, the end of a turn. Some pairs of shards are chosen by the seed to be slow.
+//! bytes, into a landing or not), a client taking what was written for it, mail between two shards (in order), a socket
+//! on its way to another shard, the end of a turn. Some pairs of shards are chosen by the seed to be slow.
+
+mod options;
 
 use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use corecast::config::QueueFull;
 use corecast::connection::Chunk;
-use corecast::limits::Limits;
+use corecast::message::Landing;
 use corecast::shard::{ConnectionId, Effect, Event, Mail, Origin, Seeds, Shard, ShardId, ShardOptions};
 use corecast::time::Time;
 
 use crate::rng::Rng;
 
+pub(crate) use self::options::Options;
+
 /// Actions without the clock moving after which a world is taken to be in an endless loop.
 const STEPS_MAX: usize = 5_000_000;
-
-/// What may go into an outbox that is not yet full: the largest packet any test has, and answers to what was read at
-/// once.
-const OUTBOX_SLACK: usize = 3 * 1024 * 1024;
-
-/// How a world is made.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) shards: u8,
-    pub(crate) seed: u64,
-    pub(crate) limits: Limits,
-    pub(crate) queue_full: QueueFull,
-    pub(crate) server_reference: Option<Box<str>>,
-    pub(crate) response_information: Option<Box<str>>,
-    /// Mail on its way from one shard to another; at the bound the sender's sockets are not read.
-    pub(crate) mail_max: usize,
-    /// Bytes that may go into an outbox that is not yet full.
-    pub(crate) outbox_slack: usize,
-}
-
-impl Options {
-    pub(crate) fn new(shards: u8, seed: u64) -> Options {
-        Options {
-            shards,
-            seed,
-            limits: Limits::default(),
-            queue_full: QueueFull::DropNewest,
-            server_reference: None,
-            response_information: None,
-            mail_max: usize::MAX,
-            outbox_slack: OUTBOX_SLACK,
-        }
-    }
-}
 
 /// A client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +43,8 @@ pub(crate) struct World {
     moving: Vec<Moving>,
     enabled: Vec<Action>,
     effects: Vec<Effect>,
+    /// Bytes that were received into landings.
+    pub(crate) landed_bytes: usize,
 }
 
 struct Core {
@@ -102,6 +73,10 @@ struct Socket {
     /// What is being written, flat, and how much of it the client has.
     out: Option<(Chunk, Vec<u8>, usize)>,
     paused: bool,
+    /// The shard has said that bytes may go into a landing.
+    may_land: bool,
+    /// What is being received into.
+    landing: Option<Landing>,
     finishing: bool,
     /// The client sees the end of the stream behind what it has.
     ended: bool,
@@ -145,6 +120,7 @@ impl World {
             moving: Vec::new(),
             enabled: Vec::new(),
             effects: Vec::new(),
+            landed_bytes: 0,
             rng,
             options,
         }
@@ -271,7 +247,9 @@ impl World {
             let socket = &self.sockets[index];
             let Some((shard, _)) = socket.at else { continue };
             let is_read = !socket.paused && (room[shard] || socket.finishing);
-            if is_read && !socket.to_server.is_empty() {
+            // A receive that a pause comes too late for ends all the same.
+            let is_late = socket.paused && socket.landing.is_some();
+            if is_late || is_read && !socket.to_server.is_empty() {
                 enabled.push(Action::Read(index));
             }
             if socket.left && (socket.broken || is_read && socket.to_server.is_empty()) {
@@ -325,11 +303,37 @@ impl World {
         let (shard, connection) = socket.at.expect("enabled");
         if socket.finishing {
             socket.to_server.clear();
+            socket.landing = None;
             return;
+        }
+        if let Some(landing) = socket.landing.take() {
+            return self.land(index, landing);
+        }
+        if socket.may_land && self.rng.chance(2) {
+            socket.landing = self.cores[shard].shard.take_landing(connection);
+            if socket.landing.is_some() {
+                return;
+            }
         }
         let count = self.rng.some(socket.to_server.len());
         let bytes: Vec<u8> = socket.to_server.drain(..count).collect();
         self.handle(shard, Event::Received { connection, bytes: &bytes });
+    }
+
+    /// Some bytes come into a landing, or its receive is cancelled.
+    fn land(&mut self, index: usize, mut landing: Landing) {
+        let socket = &mut self.sockets[index];
+        let (shard, connection) = socket.at.expect("enabled");
+        let most = landing.missing().min(socket.to_server.len());
+        let mut count = 0;
+        if most > 0 && !self.rng.chance(8) {
+            count = self.rng.some(most);
+            let bytes: Vec<u8> = socket.to_server.drain(..count).collect();
+            assert_eq!(landing.push(&bytes), count);
+            self.landed_bytes += count;
+        }
+        socket.may_land = count > 0;
+        self.handle(shard, Event::Landed { connection, landing, count });
     }
 
     fn take(&mut self, index: usize) {
@@ -401,6 +405,11 @@ impl World {
         let find = |connection| self.socket_at(shard, connection);
         match effect {
             Effect::Established { .. } => {}
+            Effect::Land { connection } => {
+                if let Some(socket) = find(connection) {
+                    self.sockets[socket].may_land = true;
+                }
+            }
             Effect::Pause { connection } => {
                 if let Some(socket) = find(connection) {
                     self.sockets[socket].paused = true;
@@ -460,6 +469,7 @@ impl World {
         let socket = &mut self.sockets[index];
         let (shard, connection) = socket.at.take().expect("forgotten once");
         socket.out = None;
+        socket.landing = None;
         socket.ended = true;
         self.cores[shard].seats[connection.index as usize].socket = None;
         self.live.retain(|live| *live != index);

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::state::State;
-use crate::runtime::ring::Completion;
+use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{connection, Leaving};
 use crate::shard::{ConnectionId, Event};
 
@@ -84,11 +84,17 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
     match completion.result() {
         Ok(count) if count > 0 => {
             state.counters.received_bytes_total += count as u64;
-            deliver_bytes(state, connection, completion);
+            match completion.tag().operation {
+                Operation::ReceiveInto => give_back(state, connection, completion),
+                _ => deliver_bytes(state, connection, completion),
+            }
         }
         Ok(_) => on_end(state, connection, completion, State::end),
         // Cancelled by us, or interrupted.
-        Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => state.ring.recycle(completion),
+        Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => match completion.tag().operation {
+            Operation::ReceiveInto => give_back(state, connection, completion),
+            _ => state.ring.recycle(completion),
+        },
         Err(libc::ENOBUFS) => {
             state.counters.receive_buffer_shortages_total += 1;
             if mem::replace(&mut state.widened, state.turn) != state.turn {
@@ -107,6 +113,10 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
 fn deliver_bytes(state: &mut State, connection: ConnectionId, completion: Completion) {
     let State { shard, ring, sockets, now, .. } = state;
     let Some(socket) = sockets.socket(connection) else { return ring.recycle(completion) };
+    if completion.tag().operation == Operation::ReceiveHead {
+        // Unless these bytes begin another large packet: then the shard says so.
+        socket.is_bulk = false;
+    }
     let bytes = ring.bytes(&completion);
     match socket.leaving {
         Leaving::Close => {}
@@ -116,6 +126,19 @@ fn deliver_bytes(state: &mut State, connection: ConnectionId, completion: Comple
         Leaving::No => shard.handle(*now, Event::Received { connection, bytes }),
     }
     ring.recycle(completion);
+    state.apply_effects();
+}
+
+/// A landing goes back to the shard, also if that does not want bytes now: they are of one packet, and were on their way.
+fn give_back(state: &mut State, connection: ConnectionId, completion: Completion) {
+    let Some(socket) = state.sockets.socket(connection) else { return state.ring.recycle(completion) };
+    if !socket.is_staying() || socket.is_finishing {
+        return state.ring.recycle(completion);
+    }
+    let count = completion.result().unwrap_or(0);
+    state.counters.landed_bytes_total += count as u64;
+    let landing = state.ring.landed(completion);
+    state.tell(Event::Landed { connection, landing, count });
     state.apply_effects();
 }
 

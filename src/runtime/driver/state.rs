@@ -105,6 +105,7 @@ impl State {
                     socket.is_established = true;
                 }
             }
+            Effect::Land { connection } => self.land(connection),
             Effect::Pause { connection } => self.pause(connection),
             Effect::Resume { connection } => {
                 if let Some(socket) = self.sockets.socket(connection) {
@@ -141,13 +142,33 @@ impl State {
         }
     }
 
+    /// The next receive is to go into a landing. One that goes on by itself is ended for it; what that still brings is
+    /// taken as ever.
+    fn land(&mut self, connection: ConnectionId) {
+        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
+        let was_bulk = mem::replace(&mut socket.is_bulk, true);
+        if let (false, Some(operation @ Operation::ReceiveMany)) = (was_bulk, socket.receiving) {
+            socket.cancelling += 1;
+            self.ring.cancel(tag(operation, connection), tag(Operation::Cancel, connection));
+        }
+    }
+
     /// Keeps a receive in flight for a socket that should have one.
     pub(super) fn arm(&mut self, connection: ConnectionId) {
         let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.wants_receive()) else { return };
-        let is_bound_here = socket.is_established || socket.is_finishing;
-        let operation = if is_bound_here { Operation::ReceiveMany } else { Operation::ReceiveOnce };
+        let landing = if socket.is_bulk { self.shard.take_landing(connection) } else { None };
+        let operation = match &landing {
+            Some(_) => Operation::ReceiveInto,
+            None if socket.is_finishing => Operation::ReceiveMany,
+            None if socket.is_bulk => Operation::ReceiveHead,
+            None if socket.is_established => Operation::ReceiveMany,
+            None => Operation::ReceiveOnce,
+        };
         socket.receiving = Some(operation);
-        self.ring.receive(socket.number(), tag(operation, connection));
+        match landing {
+            Some(landing) => self.ring.receive_into(socket.number(), tag(operation, connection), landing),
+            None => self.ring.receive(socket.number(), tag(operation, connection)),
+        }
     }
 
     /// The peer sends nothing more. It may still be reading, so it gets the answers to what it has sent, if it takes

@@ -30,7 +30,7 @@ fn gather(ring: &mut Ring, count: usize) -> Vec<Completion> {
 
 #[test]
 fn a_tag_comes_back_as_it_went() {
-    for (operation, index) in OPERATIONS.into_iter().zip([0, 1, 77, TAG_INDEX_MAX, 5, 6, 7, 8, 9]) {
+    for (operation, index) in OPERATIONS.into_iter().zip([0, 1, 77, TAG_INDEX_MAX, 5, 6, 7, 8, 9, 10, 11]) {
         let tag = tag(operation, index);
         assert_eq!(Tag::unpack(tag.pack()), tag);
     }
@@ -115,6 +115,86 @@ fn a_ring_wakes_itself_and_hears_of_a_ring_it_cannot_wake() {
     assert_eq!(failed.tag().operation, Operation::WakeFailed);
     assert_eq!(failed.tag().index, 3);
     assert_eq!(failed.result(), Err(libc::EBADFD));
+}
+
+#[test]
+fn a_landing_fills_in_the_pieces_that_come_and_takes_nothing_of_what_is_behind_it() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    let packet: Vec<u8> = (0..100_000u32).map(|at| (at / 3) as u8).collect();
+    let mut landing = Landing::new(packet.len());
+    landing.push(&packet[..10]);
+    let mut written = 10;
+    for piece in [1, 7, 30_000, 69_982] {
+        near.write_all(&packet[written..written + piece]).expect("written");
+        written += piece;
+        if written == packet.len() {
+            near.write_all(b"next").expect("written");
+        }
+        while landing.packet().len() < written {
+            ring.receive_into(far.as_raw_fd(), tag(Operation::ReceiveInto, 5), landing);
+            let completion = gather(&mut ring, 1).pop().expect("one");
+            assert!(!completion.is_going_on() && completion.result().is_ok_and(|count| count > 0));
+            landing = ring.landed(completion);
+        }
+    }
+    assert!((landing.missing(), landing.packet()) == (0, &packet[..]));
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveHead, 5));
+    let completion = gather(&mut ring, 1).pop().expect("one");
+    assert_eq!(ring.bytes(&completion), b"next");
+    ring.recycle(completion);
+}
+
+#[test]
+fn a_landing_comes_back_from_a_cancelled_receive_and_goes_with_one_nobody_asks_for() {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    let into = tag(Operation::ReceiveInto, 5);
+    let mut landing = Landing::new(20);
+    landing.push(b"begin");
+    ring.receive_into(far.as_raw_fd(), into, landing);
+    ring.cancel(into, tag(Operation::Cancel, 5));
+    let (received, others): (Vec<_>, Vec<_>) =
+        gather(&mut ring, 2).into_iter().partition(|completion| completion.tag() == into);
+    assert_eq!(others.len(), 1);
+    let mut landing = None;
+    for completion in received {
+        assert_eq!(completion.result(), Err(libc::ECANCELED));
+        landing = Some(ring.landed(completion));
+    }
+    let landing = landing.expect("it has come back");
+    assert_eq!((landing.packet(), landing.missing()), (&b"begin"[..], 15));
+    ring.receive_into(far.as_raw_fd(), into, landing);
+    drop(near);
+    let end = gather(&mut ring, 1).pop().expect("one");
+    assert_eq!(end.result(), Ok(0));
+    ring.recycle(end);
+    assert!(ring.landings.is_empty());
+    others.into_iter().for_each(|completion| ring.recycle(completion));
+}
+
+#[test]
+fn a_ring_dropped_while_something_lands_waits_for_the_kernel_to_let_go() {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    ring.receive_into(far.as_raw_fd(), tag(Operation::ReceiveInto, 5), Landing::new(70_000));
+    ring.enter(Wait::Not).expect("entered");
+    assert!(ring.quiesce());
+    assert_eq!(ring.in_flight, 0);
+    drop((near, far));
+}
+
+#[test]
+fn a_head_is_few_bytes_and_leaves_the_rest() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = Ring::new(RingSizes { buffer_bytes: 4096, ..SIZES }).expect("a ring");
+    near.write_all(&[7; 1000]).expect("written");
+    for count in [HEAD_BYTES as usize, 1000 - HEAD_BYTES as usize] {
+        ring.receive(far.as_raw_fd(), tag(Operation::ReceiveHead, 1));
+        let completion = gather(&mut ring, 1).pop().expect("one");
+        assert_eq!((ring.bytes(&completion).len(), completion.is_going_on()), (count, false));
+        ring.recycle(completion);
+    }
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! How a world is made.
+
+use corecast::config::QueueFull;
+use corecast::limits::Limits;
+
+/// What may go into an outbox that is not yet full: the largest packet any test has, and answers to what was read at
+/// once.
+const OUTBOX_SLACK: usize = 3 * 1024 * 1024;
+
+/// How a world is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) shards: u8,
+    pub(crate) seed: u64,
+    pub(crate) limits: Limits,
+    pub(crate) queue_full: QueueFull,
+    pub(crate) server_reference: Option<Box<str>>,
+    pub(crate) response_information: Option<Box<str>>,
+    /// Mail on its way from one shard to another; at the bound the sender's sockets are not read.
+    pub(crate) mail_max: usize,
+    /// Bytes that may go into an outbox that is not yet full.
+    pub(crate) outbox_slack: usize,
+}
+
+impl Options {
+    pub(crate) fn new(shards: u8, seed: u64) -> Options {
+        Options {
+            shards,
+            seed,
+            limits: Limits::default(),
+            queue_full: QueueFull::DropNewest,
+            server_reference: None,
+            response_information: None,
+            mail_max: usize::MAX,
+            outbox_slack: OUTBOX_SLACK,
+        }
+    }
+}
