@@ -59,7 +59,7 @@ pub struct Will {
 /// in that order too, so nearly always at the ends.
 #[derive(Debug, Default)]
 struct Inbound {
-    received: Seldom<PacketId, 64>,
+    received: Seldom<PacketId, { usize::MAX }>,
 }
 
 impl Inbound {
@@ -114,6 +114,13 @@ impl Session {
     /// QoS 2 publications received and not yet released: what counts against our Receive Maximum.
     pub fn received_count(&self) -> usize {
         self.inbound.received.len()
+    }
+
+    /// Gives back the memory of bursts that are over: to be called when the client seems to have little to say. With the last
+    /// message of each burst it would be taken anew with the next.
+    pub fn give_back(&mut self) {
+        self.inflight.give_back();
+        self.inbound.received.give_back();
     }
 
     /// When something is due while the client is away: its will or the end of its session.

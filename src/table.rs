@@ -171,6 +171,13 @@ impl<T, const KEPT: usize> Seldom<T, KEPT> {
         self.0.get_or_insert_default()
     }
 
+    /// Gives the memory back if there is no entry.
+    pub fn give_back(&mut self) {
+        if self.is_empty() {
+            self.0 = None;
+        }
+    }
+
     /// Has `change` take entries out, and gives the memory back if none is left.
     #[inline]
     pub fn emptying<R: Default>(&mut self, change: impl FnOnce(&mut VecDeque<T>) -> R) -> R {

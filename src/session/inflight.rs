@@ -58,7 +58,7 @@ pub enum Next<'a> {
     Release(PacketId),
 }
 
-/// The Packet Identifiers in use towards one client. Empty, it owns no memory.
+/// The Packet Identifiers in use towards one client. Empty, it owns no memory once that has been given back.
 #[derive(Debug, Default)]
 pub struct Inflight {
     entries: VecDeque<Entry>,
@@ -190,6 +190,13 @@ impl Inflight {
         })
     }
 
+    /// Gives back the memory of a burst that is over.
+    pub fn give_back(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
     fn remove(&mut self, at: usize) -> Acknowledged {
         match at {
             0 => self.entries.pop_front(),
@@ -197,10 +204,6 @@ impl Inflight {
         };
         self.unsent -= usize::from(at < self.unsent);
         self.before_wrap -= usize::from(at < self.before_wrap);
-        // A burst of in-flight messages must not be paid for by the idle hours after it.
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries = VecDeque::new();
-        }
         Acknowledged::Done
     }
 

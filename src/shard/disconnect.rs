@@ -112,6 +112,7 @@ fn detach(state: &mut State, now: Time, id: ConnectionId) {
         return;
     }
     client.connection = None;
+    client.session.give_back();
     let lives_s = client.session.expiry_interval_s;
     client.session.ends_at = match lives_s {
         u32::MAX => None,

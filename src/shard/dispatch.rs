@@ -74,6 +74,9 @@ fn on_seldom(state: &mut State, now: Time, sender: Sender, first_byte: u8, body:
         Packet::Pingreq => {
             // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
             state.write(id, |version, out| Packet::Pingresp.encode(version, out));
+            if let Some(client) = state.client_mut(session) {
+                client.session.give_back();
+            }
         }
         Packet::Disconnect(packet) => {
             on_disconnect(state, now, id, session, &packet)?;

@@ -29,6 +29,19 @@ fn filled(count: u16, qos: QoS) -> Inflight {
 }
 
 #[test]
+fn the_memory_of_a_burst_is_given_back_when_it_is_over_and_asked_for() {
+    let mut inflight = filled(1000, QoS::AtLeastOnce);
+    inflight.give_back();
+    assert_eq!(inflight.len(), 1000, "nothing is lost");
+    for value in 1..=1000 {
+        inflight.on_puback(id(value));
+    }
+    assert!(inflight.is_empty() && inflight.entries.capacity() >= 1000);
+    inflight.give_back();
+    assert_eq!(inflight.entries.capacity(), 0);
+}
+
+#[test]
 fn mqtt5_2_2_1_3_identifiers_start_at_one_and_skip_those_in_use_after_the_wrap() {
     let mut inflight = filled(3, QoS::AtLeastOnce);
     assert!(matches!(inflight.on_puback(id(2)), Acknowledged::Done));
