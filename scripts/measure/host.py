@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 
 UNKNOWN = "not known"
@@ -67,6 +68,20 @@ def siblings(cores):
     """Pairs of those CPUs that are two threads of one core: they share what is measured."""
     groups = {core: read(CPUS / f"cpu{core}/topology/thread_siblings_list") for core in cores}
     return sorted((a, b) for a in cores for b in cores if a < b and groups[a] and groups[a] == groups[b])
+
+
+def busy_share(seconds=1.0):
+    """The share of all CPU time that is used while we do nothing. The load average would count the build before us."""
+    used_before, all_before = used_ticks()
+    time.sleep(seconds)
+    used_after, all_after = used_ticks()
+    return (used_after - used_before) / max(1, all_after - all_before)
+
+
+def used_ticks():
+    """Ticks in which a CPU was not idle nor waiting for a disk, and all ticks, since the machine started."""
+    fields = [int(text) for text in read("/proc/stat").splitlines()[0].split()[1:9]]
+    return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
 def stolen_ticks():

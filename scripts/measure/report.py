@@ -222,7 +222,7 @@ def machine(measured):
         f"| TCP congestion control | {host['tcp_congestion_control']} |",
         f"| mitigations | {'; '.join(f'{name}: {text}' for name, text in weak.items()) or 'none needed'} |",
         f"| open files | {host['open_files']:,} |",
-        f"| load average before | {host['load_average']:.2f} |",
+        f"| CPU time used by others before | {host['busy_before']:.0%} |",
         f"| CPU time taken by the hypervisor meanwhile | {host['stolen_share']:.1%} |",
         f"| rustc | {host['rustc']} |",
         f"| commit of the repository | {host['commit']}{state} |",

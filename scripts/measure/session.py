@@ -16,14 +16,14 @@ from .spread import RUNS_MIN
 from .store import new_folder, scrub, write_raw, write_text
 
 # Above these a report says that its figures are doubtful.
-LOAD_AVERAGE_MAX = 0.3
+BUSY_MAX = 0.05
 STOLEN_MAX = 0.01
 
 
 def session(prog, arguments, words, fields):
     """Measures and returns what came of it, with all that the report says about the machine."""
     signal.signal(signal.SIGTERM, interrupt)
-    facts = host.facts(ROOT) | {"open_files": raise_open_files(), "load_average": os.getloadavg()[0]}
+    facts = host.facts(ROOT) | {"open_files": raise_open_files(), "busy_before": host.busy_share()}
     facts["loadgen"] = version_of(KINDS["sink"], fields["settings"].program)
     command = scrub(shlex.join([prog, *words]))
     measured = Measured(date=time.strftime("%Y-%m-%d"), command=command, host=facts, **fields)
@@ -44,9 +44,9 @@ def interrupt(_number, _frame):
 def before(measured):
     """What makes figures doubtful before the first one is there."""
     cores = sorted(set(measured.broker_cores) | set(measured.settings.cores))
-    if measured.host["load_average"] > LOAD_AVERAGE_MAX:
+    if measured.host["busy_before"] > BUSY_MAX:
         yield (
-            f"other programs were using the machine when it began (load average {measured.host['load_average']:.2f}); "
+            f"other programs were using {measured.host['busy_before']:.0%} of the CPU time when it began; "
             "compare within this report only, and repeat it on a quiet machine."
         )
     if measured.rounds < RUNS_MIN:

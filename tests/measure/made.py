@@ -27,7 +27,7 @@ HOST = {
     "has_uncommitted_changes": False,
     "python": "3.11.2",
     "open_files": 20_000,
-    "load_average": 0.1,
+    "busy_before": 0.01,
     "stolen_share": 0.0,
     "loadgen": "0.1.0",
 }
