@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// Milestones that may be under way at once; the lump is chosen so that a window spans at most nine.
-const MILESTONES: usize = 16;
+/// Milestones that may be under way at once; the lump is chosen so that a window spans at most half of them. In large lumps
+/// a publisher would wait for more than one message and then write more at once than a window of one by one means.
+const MILESTONES: usize = 64;
 
 /// Where a publisher lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Credits {
             reached: [const { AtomicU32::new(0) }; MILESTONES],
             is_queued: AtomicBool::new(false),
         };
-        let lump_bits = (window / 4).max(1).ilog2();
+        let lump_bits = (window / 16).max(1).ilog2();
         Credits { publishers: homes.iter().map(credit).collect(), receivers, lump_bits }
     }
 
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn of_several_receivers_the_slowest_decides() {
-        let credits = Credits::new(&[HOME], 3, 16); // a milestone every four
+        let credits = Credits::new(&[HOME], 3, 64); // a milestone every four
         assert!(!credits.pass(0, 0, 3));
         assert!(!credits.pass(0, 3, 9));
         assert!(!credits.pass(0, 0, 4));
