@@ -54,8 +54,7 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         || inflight.has_unsent()
         || !client.session.queue.is_empty()
         || inflight.sent() >= in_flight_max
-        || (connection.maximum_packet_size != u32::MAX
-            && is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers));
+        || is_too_large(connection, &publication.head(now, qos, target.retain), target.identifiers);
     if must_wait {
         enqueue(state, now, target.session, delivery(publication, qos, target));
         // Nothing may be under way that would come back for it.
