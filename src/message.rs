@@ -271,8 +271,9 @@ impl fmt::Debug for Message {
     }
 }
 
-/// Writes `piece` at the front of `block` and answers what is behind it. Filling the block with zeros first, which needs no
-/// `unsafe`, costs 6 % of the CPU time at payloads of 64 KiB.
+/// Writes `piece` at the front of `block` and answers what is behind it. A landing's memory must not be touched before its
+/// bytes come, so the block cannot be filled with zeros first, which would need no `unsafe`. For an ordinary message that
+/// was 6 % of the samples at payloads of 64 KiB, though leaving it out alone changed nothing that could be measured.
 #[inline]
 fn put<'a>(block: &'a mut [MaybeUninit<u8>], piece: &[u8]) -> &'a mut [MaybeUninit<u8>] {
     let (front, rest) = block.split_at_mut(piece.len());
