@@ -155,8 +155,9 @@ impl Run {
             delivered_per_s: per_second(sum.delivered_measured as f64, measured.seconds()),
             latency: sum.latency,
         };
-        // Of a script the threads know no measured time; none of them spins for nothing while it is on.
-        let worked_s = if sum.busy > 0.0 { sum.busy * measured.seconds() } else { measured.own_cpu.total_s() };
+        // What a thread was busy with is known of the time that it was told to measure, which a script's parts are not.
+        let is_script = report.mode == "script";
+        let worked_s = if is_script { measured.own_cpu.total_s() } else { sum.busy * measured.seconds() };
         report.loadgen = OwnReport {
             cpu: measured.own_cpu,
             cpu_s_per_million: per_million(worked_s, sum.delivered_measured),
