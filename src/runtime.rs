@@ -7,6 +7,7 @@ mod boot;
 mod control;
 mod driver;
 mod error;
+mod givebacks;
 mod listener;
 mod mailbox;
 mod ring;

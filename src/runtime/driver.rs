@@ -22,9 +22,11 @@ use self::state::State;
 use super::boot::explain;
 use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
 use super::error::RuntimeError;
+use super::givebacks::Givebacks;
 use super::mailbox::Mailbox;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
+use super::system::give_memory_back;
 use super::watch::Watch;
 use crate::limits::Limits;
 use crate::shard::{Event, Mail, Shard, ShardId};
@@ -75,6 +77,7 @@ pub(super) struct Driver {
     completions: Vec<Completion>,
     arrivals: Vec<Moved>,
     watch: Watch,
+    givebacks: Givebacks,
 }
 
 impl Driver {
@@ -95,6 +98,7 @@ impl Driver {
             completions: Vec::with_capacity(TURN_COMPLETIONS_MAX),
             arrivals: Vec::new(),
             watch: Watch::default(),
+            givebacks: Givebacks::default(),
         })
     }
 
@@ -127,6 +131,7 @@ impl Driver {
         self.state.counters.turns_total += 1;
         self.take_mail();
         take_waiting(&mut self.state);
+        let has_worked = !completions.is_empty();
         for completion in completions.drain(..) {
             self.on_completion(completion);
         }
@@ -137,6 +142,9 @@ impl Driver {
         flush(&mut self.state);
         feed_starved(&mut self.state);
         self.acceptors.arm(&mut self.state);
+        if self.givebacks.are_due(self.state.now, has_worked) {
+            give_memory_back();
+        }
         Ok(())
     }
 
@@ -166,7 +174,8 @@ impl Driver {
             Phase::Running | Phase::Ended(_) => None,
         };
         let ended = state.ended.front().map(|(deadline, _)| *deadline);
-        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain, ended];
+        let give_back = self.givebacks.next_deadline();
+        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain, ended, give_back];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) if deadline <= state.now => Wait::Not,
             Some(deadline) => Wait::AtMost(deadline - state.now),

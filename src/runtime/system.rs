@@ -106,6 +106,14 @@ impl Signals {
     }
 }
 
+/// Asks the allocator to give back to the system what the calling thread has freed. Tens of microseconds; after hundreds of
+/// megabytes have been freed, a millisecond.
+pub(super) fn give_memory_back() {
+    // SAFETY: it takes a flag and works on what belongs to the calling thread. In a program with another allocator it finds
+    // nothing to do.
+    unsafe { libmimalloc_sys::mi_collect(false) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
