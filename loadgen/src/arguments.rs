@@ -97,6 +97,13 @@ pub(crate) struct RunArguments {
     /// Bytes of a payload, at least 16
     #[arg(long, value_name = "BYTES", help_heading = "Load")]
     pub(crate) payload: Option<usize>,
+    /// p2p: beside the pairs one publisher sends payloads of so many bytes to one subscriber, QoS 0, as fast as 16 under
+    /// way allow
+    #[arg(long, value_name = "BYTES", help_heading = "Load")]
+    pub(crate) bulk: Option<usize>,
+    /// filters: how many per cent of them have no wildcard
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100), help_heading = "Load")]
+    pub(crate) exact: Option<u8>,
     /// Protocol version: 3.1, 3.1.1 or 5
     #[arg(long, value_name = "VERSION", value_parser = ["3.1", "3.1.1", "5", "5.0"], help_heading = "Load")]
     pub(crate) protocol: Option<String>,
@@ -147,6 +154,9 @@ pub(crate) struct RunArguments {
     /// Seconds without a message after which those still missing are lost
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, help_heading = "Mode")]
     pub(crate) drain: f64,
+    /// Scripts: seconds in which nothing happens before the broker's memory is looked at, around each step
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, help_heading = "Mode")]
+    pub(crate) settle: f64,
     /// QoS 1 and 2: unacknowledged messages of a publisher
     #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Mode")]
     pub(crate) in_flight: u16,

@@ -88,6 +88,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         own(Shape::OfflineSessions, 10, 1000, 100, 0.0),
         "100 messages wait for each of 1000 sessions",
     ),
+    row(
+        "filters",
+        own(Shape::Filters, 0, 100, 100_000, 0.0),
+        "100,000 filters of 100 clients, seven in ten exact, the others with + or #",
+    ),
     row("wildcard", own(Shape::Wildcard, 10, 100, 100_000, 500.0), "100,000 filters with + and # over a large tree"),
     row("soak", SOAK, "1000 pairs, 10 messages a second each, QoS 1, eight hours"),
 ];

@@ -15,7 +15,7 @@ use crate::tally::{Account, Tally};
 use crate::wire::read_delivery;
 
 /// Filters in one SUBSCRIBE.
-const SUBSCRIBE_FILTERS_MAX: usize = 64;
+const SUBSCRIBE_FILTERS_MAX: usize = 50;
 
 /// What all clients of a run have in common.
 #[derive(Clone, Debug)]
@@ -63,6 +63,10 @@ pub(crate) struct Received {
     pub(crate) acknowledged: u32,
     /// 5.0: publications acknowledged with an error.
     pub(crate) refused: u32,
+    /// Filters granted.
+    pub(crate) granted: u32,
+    /// The question whether all has been taken that was sent is answered.
+    pub(crate) answered: bool,
 }
 
 pub(crate) struct Client {
@@ -71,7 +75,12 @@ pub(crate) struct Client {
     pub(crate) account: Account,
     pub(crate) publisher: Option<Publisher>,
     pub(crate) is_clean: bool,
+    /// It subscribes when it is told to, not when it connects.
+    pub(crate) subscribes_later: bool,
     stage: Stage,
+    /// PINGREQ packets without an answer, and whether somebody waits for the last of these.
+    pings: u32,
+    is_asking: bool,
     /// QoS 2 received and not released, a bit each; made with the first.
     unreleased: Vec<u64>,
 }
@@ -79,7 +88,18 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(id: &str, filters: Box<[Box<str>]>, account: Account, is_clean: bool) -> Client {
         let unreleased = Vec::new();
-        Client { id: id.into(), filters, account, publisher: None, is_clean, stage: Stage::Offline, unreleased }
+        Client {
+            id: id.into(),
+            filters,
+            account,
+            publisher: None,
+            is_clean,
+            subscribes_later: false,
+            stage: Stage::Offline,
+            pings: 0,
+            is_asking: false,
+            unreleased,
+        }
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -89,6 +109,7 @@ impl Client {
     /// The connection is there: appends CONNECT.
     pub(crate) fn open(&mut self, manners: &Manners, out: &mut Vec<u8>) {
         self.stage = Stage::Connecting;
+        (self.pings, self.is_asking) = (0, false);
         let connect = Connect {
             version: manners.version,
             clean_start: self.is_clean,
@@ -108,6 +129,23 @@ impl Client {
             properties: Properties::EMPTY,
         };
         Packet::Connect(connect).encode(manners.version, out);
+    }
+
+    /// Appends PINGREQ.
+    pub(crate) fn ping(&mut self, out: &mut Vec<u8>) {
+        self.pings += 1;
+        Packet::Pingreq.encode(ProtocolVersion::V3_1_1, out);
+    }
+
+    /// The same as a question: when it is answered the broker has taken all that was sent before.
+    pub(crate) fn ask(&mut self, out: &mut Vec<u8>) {
+        self.is_asking = true;
+        self.ping(out);
+    }
+
+    /// Appends the first SUBSCRIBE of a client that has come without.
+    pub(crate) fn subscribe(&mut self, manners: &Manners, out: &mut Vec<u8>) {
+        self.subscribe_from(manners, 0, &mut Received::default(), out);
     }
 
     /// The connection is gone.
@@ -204,7 +242,7 @@ impl Client {
             }
             Packet::Connack(connack) => self.on_connack(manners, &connack, received, out)?,
             Packet::Suback(suback) => self.on_suback(manners, suback.codes, received, out)?,
-            Packet::Pingresp => {}
+            Packet::Pingresp => received.answered |= self.on_pong(),
             Packet::Disconnect(disconnect) => return Err(Fault::Disconnected(disconnect.reason)),
             Packet::Publish(_)
             | Packet::Connect(_)
@@ -223,6 +261,11 @@ impl Client {
             received.acknowledged += 1;
             received.refused += u32::from(acknowledgement.reason.is_error());
         }
+    }
+
+    fn on_pong(&mut self) -> bool {
+        self.pings = self.pings.saturating_sub(1);
+        self.pings == 0 && std::mem::take(&mut self.is_asking)
     }
 
     fn on_connack(
@@ -250,7 +293,8 @@ impl Client {
             }
         }
         // With its session the subscriptions are there as well.
-        let acknowledged = if connack.session_present { self.filters.len() } else { 0 };
+        let is_done = connack.session_present || self.subscribes_later;
+        let acknowledged = if is_done { self.filters.len() } else { 0 };
         self.subscribe_from(manners, acknowledged, received, out);
         Ok(())
     }
@@ -267,7 +311,10 @@ impl Client {
         if let Some(&code) = codes.iter().find(|&&code| code != manners.subscribe_qos as u8) {
             return Err(Fault::SubscribeRefused(code));
         }
+        received.granted += codes.len() as u32;
         self.subscribe_from(manners, acknowledged + codes.len(), received, out);
+        // One that subscribes later has been ready all the time.
+        received.became_ready &= !self.subscribes_later;
         Ok(())
     }
 

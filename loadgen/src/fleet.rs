@@ -39,6 +39,10 @@ pub(crate) struct Totals {
     pub(crate) acknowledged: u64,
     pub(crate) refused: u64,
     pub(crate) delivered: u64,
+    pub(crate) granted: u64,
+    pub(crate) answered: u64,
+    pub(crate) bulk_sent: u64,
+    pub(crate) bulk_delivered: u64,
     pub(crate) unsent: u64,
     pub(crate) stalls: u64,
 }
@@ -147,9 +151,24 @@ impl Fleet {
             acknowledged: sum(|progress| &progress.acknowledged),
             refused: sum(|progress| &progress.refused),
             delivered: sum(|progress| &progress.delivered),
+            granted: sum(|progress| &progress.granted),
+            answered: sum(|progress| &progress.answered),
+            bulk_sent: sum(|progress| &progress.bulk_sent),
+            bulk_delivered: sum(|progress| &progress.bulk_delivered),
             unsent: sum(|progress| &progress.unsent),
             stalls: sum(|progress| &progress.stalls),
         }
+    }
+
+    /// When something last happened: to the microsecond, while the conductor looks every few milliseconds.
+    pub(crate) fn moved_ns(&self) -> u64 {
+        let moved = self.mailboxes.iter().map(|mailbox| mailbox.progress.moved_ns.load(Ordering::Acquire));
+        moved.max().unwrap_or(0)
+    }
+
+    /// How long threads that never sleep had nothing to do, all together.
+    pub(crate) fn idle_ns(&self) -> u64 {
+        self.mailboxes.iter().map(|mailbox| mailbox.progress.idle_ns.load(Ordering::Acquire)).sum()
     }
 
     pub(crate) fn is_interrupted(&self) -> bool {

@@ -27,6 +27,8 @@ pub(crate) enum Shape {
     TakeoverStorm,
     /// Messages for sessions that are away, which then come back for them.
     OfflineSessions,
+    /// Clients that only subscribe, to many filters each.
+    Filters,
     /// As broadcast, but one subscriber in ten stops reading for a while.
     SlowConsumer,
 }
@@ -44,6 +46,10 @@ pub(crate) struct Load {
     pub(crate) publish_qos: QoS,
     pub(crate) subscribe_qos: QoS,
     pub(crate) payload_bytes: usize,
+    /// Of one publisher beside the pairs, to a subscriber of its own; 0: there is none.
+    pub(crate) bulk_bytes: usize,
+    /// Of filters: how many in a hundred have no wildcard.
+    pub(crate) exact_percent: u8,
     pub(crate) keep_alive_s: u16,
     pub(crate) version: ProtocolVersion,
     pub(crate) is_clean: bool,
@@ -63,6 +69,8 @@ impl Load {
         publish_qos: QoS::AtMostOnce,
         subscribe_qos: QoS::AtMostOnce,
         payload_bytes: 16,
+        bulk_bytes: 0,
+        exact_percent: 70,
         keep_alive_s: 300,
         version: ProtocolVersion::V3_1_1,
         is_clean: true,
@@ -75,25 +83,32 @@ impl Load {
         match self.shape {
             Shape::Broadcast | Shape::BroadcastByWildcard | Shape::SlowConsumer | Shape::Retained => self.subscribers,
             Shape::PointToPoint | Shape::SharedSub | Shape::Ring | Shape::Wildcard | Shape::OfflineSessions => 1,
-            Shape::Connections | Shape::ReconnectStorm | Shape::TakeoverStorm => 0,
+            Shape::Connections | Shape::ReconnectStorm | Shape::TakeoverStorm | Shape::Filters => 0,
         }
     }
 
-    /// Flows: publishers times the topics each has.
+    /// Whether there is a publisher beside the pairs, and how many clients of each kind that makes.
+    pub(crate) fn bulks(&self) -> u32 {
+        u32::from(self.bulk_bytes > 0)
+    }
+
+    /// Flows: publishers times the topics each has. The bulk publisher's is the last.
     pub(crate) fn flows(&self) -> u32 {
-        match self.shape {
-            Shape::Wildcard | Shape::Retained => self.items,
-            Shape::OfflineSessions => self.subscribers,
-            Shape::PointToPoint
-            | Shape::Broadcast
-            | Shape::BroadcastByWildcard
-            | Shape::SharedSub
-            | Shape::Ring
-            | Shape::Connections
-            | Shape::ReconnectStorm
-            | Shape::TakeoverStorm
-            | Shape::SlowConsumer => self.publishers,
-        }
+        self.bulks()
+            + match self.shape {
+                Shape::Wildcard | Shape::Retained => self.items,
+                Shape::OfflineSessions => self.subscribers,
+                Shape::PointToPoint
+                | Shape::Broadcast
+                | Shape::BroadcastByWildcard
+                | Shape::SharedSub
+                | Shape::Ring
+                | Shape::Connections
+                | Shape::ReconnectStorm
+                | Shape::TakeoverStorm
+                | Shape::Filters
+                | Shape::SlowConsumer => self.publishers,
+            }
     }
 
     /// The topic of a flow where topics are numbered: publishers share them if there are fewer.
@@ -115,6 +130,7 @@ impl Load {
             | Shape::ReconnectStorm
             | Shape::TakeoverStorm
             | Shape::OfflineSessions
+            | Shape::Filters
             | Shape::SlowConsumer => flow,
         }
     }
@@ -126,20 +142,22 @@ impl Load {
 
     /// Connections of a run.
     pub(crate) fn connections(&self) -> u32 {
-        match self.shape {
-            Shape::Ring => self.publishers,
-            Shape::TakeoverStorm => 2 * self.subscribers,
-            Shape::PointToPoint
-            | Shape::Broadcast
-            | Shape::BroadcastByWildcard
-            | Shape::SharedSub
-            | Shape::Connections
-            | Shape::Wildcard
-            | Shape::Retained
-            | Shape::ReconnectStorm
-            | Shape::OfflineSessions
-            | Shape::SlowConsumer => self.publishers + self.subscribers,
-        }
+        2 * self.bulks()
+            + match self.shape {
+                Shape::Ring => self.publishers,
+                Shape::TakeoverStorm => 2 * self.subscribers,
+                Shape::PointToPoint
+                | Shape::Broadcast
+                | Shape::BroadcastByWildcard
+                | Shape::SharedSub
+                | Shape::Connections
+                | Shape::Wildcard
+                | Shape::Retained
+                | Shape::ReconnectStorm
+                | Shape::OfflineSessions
+                | Shape::Filters
+                | Shape::SlowConsumer => self.publishers + self.subscribers,
+            }
     }
 
     /// The same with fewer clients, or more. Rates a client stay, and so do the few clients that make a shape what it is:
@@ -155,7 +173,7 @@ impl Load {
             | Shape::Connections
             | Shape::ReconnectStorm
             | Shape::TakeoverStorm => self.publishers = scale(self.publishers),
-            Shape::Wildcard | Shape::Retained => self.items = scale(self.items),
+            Shape::Wildcard | Shape::Retained | Shape::Filters => self.items = scale(self.items),
             Shape::OfflineSessions => {}
         }
         self.normalised()
@@ -166,6 +184,10 @@ impl Load {
         match self.shape {
             Shape::PointToPoint => self.subscribers = self.publishers,
             Shape::Ring => self.subscribers = 0,
+            Shape::Filters => {
+                self.publishers = 0;
+                self.subscribers = self.subscribers.min(self.items).max(1);
+            }
             Shape::Wildcard | Shape::Retained => {
                 self.publishers = self.publishers.min(self.items).max(1);
                 self.items -= self.items % self.publishers;

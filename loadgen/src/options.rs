@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) start_rate: Option<f64>,
     pub(crate) warmup: Duration,
     pub(crate) drain: Duration,
+    /// Of a script: how long to wait before the broker's memory is looked at.
+    pub(crate) settle: Duration,
     pub(crate) in_flight_max: u16,
     pub(crate) cores: Vec<usize>,
     pub(crate) threads: usize,
@@ -90,6 +92,7 @@ pub(crate) fn read(arguments: &RunArguments) -> Result<(Load, Options)> {
         start_rate: arguments.start_rate,
         warmup: seconds("--warmup", arguments.warmup)?,
         drain: seconds("--drain", arguments.drain.max(0.1))?,
+        settle: seconds("--settle", arguments.settle)?,
         in_flight_max: arguments.in_flight.max(1),
         cores,
         threads,
@@ -139,6 +142,7 @@ fn load_of(name: &str, arguments: &RunArguments) -> Result<Load> {
             | Shape::Wildcard
             | Shape::Retained
             | Shape::OfflineSessions
+            | Shape::Filters
             | Shape::SlowConsumer => bail!("--clients: {name} has --publishers and --subscribers"),
         }
     }
@@ -151,6 +155,15 @@ fn load_of(name: &str, arguments: &RunArguments) -> Result<Load> {
     load.payload_bytes = arguments.payload.unwrap_or(load.payload_bytes);
     let sizes = STAMP_BYTES..=100 * 1024 * 1024;
     ensure!(sizes.contains(&load.payload_bytes), "--payload {}: {sizes:?} bytes", load.payload_bytes);
+    load.bulk_bytes = arguments.bulk.unwrap_or(0);
+    if arguments.bulk.is_some() {
+        ensure!(load.shape == Shape::PointToPoint, "--bulk: {name} has none, p2p has");
+        ensure!(sizes.contains(&load.bulk_bytes), "--bulk {}: {sizes:?} bytes", load.bulk_bytes);
+    }
+    if let Some(percent) = arguments.exact {
+        ensure!(load.shape == Shape::Filters, "--exact: {name} has no such filters, filters has");
+        load.exact_percent = percent;
+    }
     load.keep_alive_s = arguments.keep_alive.unwrap_or(load.keep_alive_s);
     load.version = match arguments.protocol.as_deref() {
         None => load.version,
@@ -209,7 +222,8 @@ impl Options {
             | Shape::Retained
             | Shape::ReconnectStorm
             | Shape::TakeoverStorm
-            | Shape::OfflineSessions => "script",
+            | Shape::OfflineSessions
+            | Shape::Filters => "script",
             Shape::PointToPoint
             | Shape::Broadcast
             | Shape::BroadcastByWildcard
@@ -296,6 +310,10 @@ mod tests {
             ("p2p --rate -1", "--rate"),
             ("p2p --window 8 --burst 5", "--burst"),
             ("conn --find-max", "--find-max"),
+            ("fanout --bulk 65536", "--bulk"),
+            ("p2p --bulk 15", "--bulk"),
+            ("p2p --exact 50", "--exact"),
+            ("filters --clients 3", "--clients"),
             ("p2p --clients 0", "0 clients"),
             ("p2p --broker nowhere:x", "--broker"),
         ] {

@@ -28,7 +28,7 @@ pub(crate) enum Pacing {
     Fixed { start_ns: u64, step_ns: f64, until_ns: u64 },
     /// As fast as a window of messages that not all receivers have allows, `burst` at once at least.
     Window { window: u32, burst: u32, until_ns: u64 },
-    /// So many each, as fast as the connection takes them.
+    /// So many each, as fast as the connection takes them, and then the question whether they have been taken.
     Burst { messages: u64 },
 }
 
@@ -37,6 +37,8 @@ pub(crate) enum Order {
     Open { group: Group, per_second: f64 },
     /// Publish, and measure what is meant to be sent within `measured`.
     Publish { pacing: Pacing, measured: std::ops::Range<u64> },
+    /// Clients of the group that have come without their filters subscribe.
+    Subscribe { group: Group },
     /// Publish no more.
     Halt,
     /// The slow ones stop or go on reading.
@@ -45,7 +47,7 @@ pub(crate) enum Order {
     Leave { group: Group, is_polite: bool },
     /// From now on clients connect with clean sessions.
     ForgetSessions,
-    /// Retained messages are taken back.
+    /// Retained messages are taken back, and each publisher asks whether they are.
     ClearRetained,
     /// Say what there is; latencies and connection times begin anew.
     Collect { sent: std::sync::Arc<Vec<u32>>, to: Sender<Collected> },
@@ -61,6 +63,7 @@ pub(crate) struct Collected {
     /// From the first packet of TCP to the last acknowledgement that made a client ready.
     pub(crate) connect: Histogram<u64>,
     pub(crate) delivered_measured: u64,
+    pub(crate) bulk_delivered_measured: u64,
     pub(crate) unreadable: u64,
     /// Of subscribers that read all the time.
     pub(crate) truth: Truth,
@@ -91,6 +94,17 @@ pub(crate) struct Progress {
     pub(crate) acknowledged: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) delivered: AtomicU64,
+    /// Filters granted.
+    pub(crate) granted: AtomicU64,
+    /// Times a broker has answered that it has taken all.
+    pub(crate) answered: AtomicU64,
+    /// Of the bulk publisher, which is not in the figures of the others.
+    pub(crate) bulk_sent: AtomicU64,
+    pub(crate) bulk_delivered: AtomicU64,
+    /// When one of these figures last changed.
+    pub(crate) moved_ns: AtomicU64,
+    /// How long the thread has gone round with nothing to do.
+    pub(crate) idle_ns: AtomicU64,
     /// Due and not sent, or in the window and not acknowledged.
     pub(crate) unsent: AtomicU64,
     /// Times a publisher gave up waiting for its window.

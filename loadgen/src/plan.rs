@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use corecast::mqtt::QoS;
+
 use crate::client::Client;
 use crate::credit::{Credits, Home};
 use crate::ledger::{Ledger, SharedLedger};
@@ -37,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) shares: Vec<Share>,
     pub(crate) credits: Arc<Credits>,
     pub(crate) flows: u32,
+    /// Of the topics published to, or of the filters if there are none: how long they are in the mean.
+    pub(crate) topic_bytes: Option<f64>,
 }
 
 /// Which one in so many stops reading.
@@ -49,7 +53,7 @@ pub(crate) fn plan(load: &Load, choices: &Choices<'_>) -> Plan {
     let mut books: Vec<Books> = (0..threads).map(|_| Books::default()).collect();
     let mut homes = Vec::new();
     let mut next_source = choices.sources.iter().copied().cycle();
-    for index in 0..load.subscribers {
+    for index in 0..load.subscribers + load.bulks() {
         let thread = index as usize % threads;
         let client = subscriber(load, choices, index, &mut books[thread], false);
         let is_slow = is_slow(load, index);
@@ -59,23 +63,26 @@ pub(crate) fn plan(load: &Load, choices: &Choices<'_>) -> Plan {
             lists[thread].push(Member::new(double, Group::Doubles, false, next_source.next()));
         }
     }
-    for index in 0..load.publishers {
+    for index in 0..load.publishers + load.bulks() {
         let thread = index as usize % threads;
         homes.push(Home { thread: thread as u32, client: lists[thread].len() as u32 });
         let client = publisher(load, choices, index, &mut books[thread]);
         lists[thread].push(Member::new(client, Group::Publishers, false, next_source.next()));
     }
     let credits = Arc::new(Credits::new(&homes, load.receivers(), choices.window.unwrap_or(1)));
+    let topic_bytes = mean_topic_bytes(load, &lists, &books);
+    let publishers = load.publishers + load.bulks();
     let shares = lists.into_iter().zip(books).map(|(members, books)| {
-        let mut tally = Tally::new(Arc::clone(&credits), load.publishers, choices.is_live, choices.window.is_some());
+        let mut tally = Tally::new(Arc::clone(&credits), publishers, choices.is_live, choices.window.is_some());
         tally.ledgers = books.ledgers;
         if load.shape == Shape::SharedSub {
             tally.shared = Some(SharedLedger::new(load.flows(), books.shared_members as usize));
         }
-        let publishers = members.iter().filter(|member| member.client.publisher.is_some()).count() as u32;
+        let paced = members.iter().filter_map(|member| member.client.publisher.as_ref()).filter(|one| !one.is_bulk);
+        let publishers = paced.count() as u32;
         Share { members, tally, publishers }
     });
-    Plan { shares: shares.collect(), credits: Arc::clone(&credits), flows: load.flows() }
+    Plan { shares: shares.collect(), credits: Arc::clone(&credits), flows: load.flows(), topic_bytes }
 }
 
 /// The accounts of a thread as they are opened.
@@ -83,6 +90,7 @@ pub(crate) fn plan(load: &Load, choices: &Choices<'_>) -> Plan {
 struct Books {
     ledgers: Vec<Ledger>,
     shared_members: u32,
+    topic_bytes: u64,
 }
 
 impl Books {
@@ -102,7 +110,15 @@ fn subscriber(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books,
     let all = || vec![format!("{prefix}/#")];
     let one = |flow: u32| vec![format!("{prefix}/{}", load.topic_number(flow))];
     let (filters, account) = match load.shape {
+        Shape::PointToPoint if index == load.subscribers => {
+            books.ledgers.push(Ledger::new(index, 1));
+            (one(index), Account::Bulk(books.ledgers.len() as u32 - 1))
+        }
         Shape::PointToPoint | Shape::OfflineSessions => (one(index), books.own(index, 1)),
+        Shape::Filters => {
+            let own = (index..load.items).step_by(load.subscribers as usize);
+            (own.map(|item| device_filter(load, prefix, item)).collect(), Account::Nobody)
+        }
         Shape::Broadcast | Shape::SlowConsumer => {
             let topics = if load.items > 0 { load.items } else { load.publishers };
             let account = match books.own(0, load.publishers) {
@@ -126,7 +142,10 @@ fn subscriber(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books,
     };
     debug_assert!(!is_double || account == Account::Nobody);
     let filters = filters.into_iter().map(String::into_boxed_str).collect();
-    Client::new(&format!("{prefix}-s{index}"), filters, account, load.is_clean && load.shape != Shape::OfflineSessions)
+    let is_clean = load.is_clean && load.shape != Shape::OfflineSessions;
+    let mut client = Client::new(&format!("{prefix}-s{index}"), filters, account, is_clean);
+    client.subscribes_later = load.shape == Shape::Filters;
+    client
 }
 
 fn publisher(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books) -> Client {
@@ -144,10 +163,18 @@ fn publisher(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books) 
         | Shape::ReconnectStorm
         | Shape::TakeoverStorm
         | Shape::OfflineSessions
+        | Shape::Filters
         | Shape::SlowConsumer => format!("{prefix}/{}", load.topic_number(flow)),
     };
-    let template = |flow| Template::new(load.version, &topic(flow), load.publish_qos, is_retained, load.payload_bytes);
-    let flows = (index..load.flows()).step_by(load.publishers as usize);
+    let is_bulk = index == load.publishers;
+    let qos = if is_bulk { QoS::AtMostOnce } else { load.publish_qos };
+    let payload_bytes = if is_bulk { load.bulk_bytes } else { load.payload_bytes };
+    let mut template = |flow| {
+        let topic = topic(flow);
+        books.topic_bytes += topic.len() as u64;
+        Template::new(load.version, &topic, qos, is_retained, payload_bytes)
+    };
+    let flows = (index..load.flows()).step_by((load.publishers + load.bulks()) as usize);
     let topics: Box<[(u32, Template)]> = flows.map(|flow| (flow, template(flow))).collect();
     let (filters, account): (Box<[Box<str>]>, Account) = if load.shape == Shape::Ring {
         let other = (index + 1) % load.publishers;
@@ -157,9 +184,20 @@ fn publisher(load: &Load, choices: &Choices<'_>, index: u32, books: &mut Books) 
     };
     let mut client = Client::new(&format!("{prefix}-p{index}"), filters, account, true);
     if !topics.is_empty() {
-        client.publisher = Some(Publisher::new(index, topics, load.publish_qos, choices.in_flight_max));
+        let mut publisher = Publisher::new(index, topics, qos, choices.in_flight_max);
+        publisher.is_bulk = is_bulk;
+        client.publisher = Some(publisher);
     }
     client
+}
+
+fn mean_topic_bytes(load: &Load, lists: &[Vec<Member>], books: &[Books]) -> Option<f64> {
+    let (mut bytes, mut count) = (books.iter().map(|book| book.topic_bytes).sum::<u64>(), u64::from(load.flows()));
+    if count == 0 {
+        let filters = || lists.iter().flatten().flat_map(|member| member.client.filters.iter());
+        (bytes, count) = (filters().map(|filter| filter.len() as u64).sum(), filters().count() as u64);
+    }
+    (count > 0).then(|| bytes as f64 / count as f64)
 }
 
 fn is_slow(load: &Load, index: u32) -> bool {
@@ -181,6 +219,19 @@ fn tree(prefix: &str, item: u32) -> (String, String) {
         _ => format!("{prefix}/r{region}/s{site}/+/d{item}/#"),
     };
     (filter, format!("{prefix}/r{region}/s{site}/l{line}/d{item}"))
+}
+
+/// The filter of a device at a site: exact, or with a wildcard in one of three places. Each has a level of its own.
+fn device_filter(load: &Load, prefix: &str, item: u32) -> String {
+    let site = item % 100;
+    // Spread over all sites, whatever the share.
+    let is_exact = (item / 100 + 7 * item) % 100 < u32::from(load.exact_percent);
+    match item % 3 {
+        _ if is_exact => format!("{prefix}/{site}/device/{item}/state"),
+        0 => format!("{prefix}/{site}/device/{item}/+"),
+        1 => format!("{prefix}/{site}/device/{item}/#"),
+        _ => format!("{prefix}/+/device/{item}/state"),
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +265,7 @@ mod tests {
                             matches(filter, &topic)
                         });
                         let expected = match member.client.account {
-                            Account::Own(at) | Account::Slow(at) => {
+                            Account::Own(at) | Account::Slow(at) | Account::Bulk(at) => {
                                 share.tally.ledgers[at as usize].flows().contains(&flow)
                             }
                             Account::Shared(_) => true,
@@ -229,6 +280,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn filters_of_devices_are_of_four_kinds_in_the_share_asked_for() {
+        for (percent, exact) in [(0, 0), (25, 5000), (70, 14_000), (100, 20_000)] {
+            let load = Load { shape: Shape::Filters, items: 20_000, exact_percent: percent, ..Load::PLAIN };
+            let load = Load { subscribers: 7, ..load }.normalised();
+            let plan = small(&load, 3);
+            let members = plan.shares.iter().flat_map(|share| &share.members);
+            let filters: Vec<&str> = members.flat_map(|member| member.client.filters.iter().map(|f| &**f)).collect();
+            assert_eq!(filters.iter().collect::<std::collections::BTreeSet<_>>().len(), 20_000);
+            assert_eq!(filters.iter().filter(|filter| !filter.contains(['+', '#'])).count(), exact);
+            for kind in ["/+", "/#", "/state"] {
+                let wild =
+                    filters.iter().filter(|filter| filter.contains(['+', '#']) && filter.ends_with(kind)).count();
+                assert!(wild.abs_diff((20_000 - exact) / 3) < 200, "{percent} {kind}: {wild}");
+            }
+            assert!(plan.topic_bytes.is_some_and(|bytes| (17.0..25.0).contains(&bytes)), "{:?}", plan.topic_bytes);
+        }
+    }
+
+    #[test]
+    fn the_bulk_publisher_is_beside_the_pairs_and_at_no_rate() {
+        let load = Load { publishers: 5, subscribers: 5, bulk_bytes: 1000, ..Load::PLAIN };
+        let plan = small(&load, 2);
+        assert_eq!((plan.flows, load.connections(), load.rate_total()), (6, 12, 5.0));
+        assert_eq!(plan.shares.iter().map(|share| share.publishers).sum::<u32>(), 5);
+        let members = || plan.shares.iter().flat_map(|share| &share.members);
+        let bulk = members().filter_map(|member| member.client.publisher.as_ref()).find(|one| one.is_bulk);
+        let topics: Vec<(u32, String)> = bulk.expect("there is one").topics().collect();
+        assert_eq!(topics, [(5, "t/6".to_owned())]);
+        let receiver = members().find(|member| matches!(member.client.account, Account::Bulk(_)));
+        assert_eq!(&*receiver.expect("there is one").client.filters[0], "t/6");
     }
 
     #[test]

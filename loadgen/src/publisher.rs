@@ -21,6 +21,8 @@ pub(crate) struct Publisher {
     pub(crate) forgiven: u64,
     /// Among those of its thread.
     pub(crate) position: u32,
+    /// It publishes beside the others, as fast as its own window allows.
+    pub(crate) is_bulk: bool,
     /// It could send more if something were acknowledged.
     pub(crate) is_waiting: bool,
 }
@@ -44,7 +46,7 @@ impl Publisher {
         let words = if qos == QoS::AtMostOnce { 0 } else { slots as usize / 64 };
         let taken = vec![0; words].into_boxed_slice();
         let in_flight = InFlight { qos, taken, slots, count: 0, count_max, next: 0 };
-        Publisher { index, topics, sent: 0, in_flight, forgiven: 0, position: 0, is_waiting: false }
+        Publisher { index, topics, sent: 0, in_flight, forgiven: 0, position: 0, is_bulk: false, is_waiting: false }
     }
 
     /// Messages sent so far.

@@ -52,6 +52,11 @@ pub(crate) struct LoadReport {
     pub(crate) publish_qos: u8,
     pub(crate) subscribe_qos: u8,
     pub(crate) payload_bytes: usize,
+    /// Of a topic, or of a filter where nothing is published; the mean of all.
+    pub(crate) topic_bytes: Option<f64>,
+    /// Payload of the publisher beside the others; 0: there is none.
+    pub(crate) bulk_bytes: usize,
+    pub(crate) settle_s: f64,
     pub(crate) keep_alive_s: u16,
     pub(crate) protocol_level: u8,
     pub(crate) is_clean: bool,
@@ -88,6 +93,8 @@ pub(crate) struct TrafficReport {
     pub(crate) sent_per_s: f64,
     pub(crate) delivered_per_s: f64,
     pub(crate) latency: Option<Latency>,
+    /// What the bulk publisher delivered besides, while it was measured; in none of the figures above.
+    pub(crate) bulk_delivered_per_s: f64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -144,8 +151,13 @@ pub(crate) struct Step {
     pub(crate) count: u64,
     pub(crate) elapsed_s: f64,
     pub(crate) per_s: f64,
-    /// What the broker used meanwhile; of a short step no more exact than the system's ticks of 10 ms.
+    /// What the broker used meanwhile, as the scheduler counts; where that is not known, in ticks of 10 ms.
     pub(crate) broker_cpu_s: Option<f64>,
+    /// The broker's proportional set size, settled, before it and after.
+    pub(crate) broker_pss_before_bytes: Option<u64>,
+    pub(crate) broker_pss_after_bytes: Option<u64>,
+    /// Share of the time that our threads were busy, all together.
+    pub(crate) loadgen_busy: Option<f64>,
     pub(crate) latency: Option<Latency>,
 }
 

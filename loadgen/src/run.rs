@@ -33,6 +33,8 @@ pub(crate) struct Run {
     memory_before: Usage,
     /// Connections by name of their group.
     counts: [(Group, u32); 3],
+    /// What the run has made is taken away already.
+    pub(crate) is_undone: bool,
 }
 
 impl Run {
@@ -63,12 +65,17 @@ impl Run {
         if memory_before.is_none() && !options.broker_pids.is_empty() {
             bail!("--broker-pid: there is no process {:?}", options.broker_pids);
         }
+        let mut report = empty_report(&load, &options);
+        report.load.topic_bytes = plan.topic_bytes;
         let fleet = Fleet::start(plan, conditions)?;
-        let report = empty_report(&load, &options);
         let doubles = if load.shape == Shape::TakeoverStorm { load.subscribers } else { 0 };
-        let counts =
-            [(Group::Subscribers, load.subscribers), (Group::Publishers, load.publishers), (Group::Doubles, doubles)];
-        Ok(Run { load, options, fleet, report, memory_before: memory_before.unwrap_or_default(), counts })
+        let counts = [
+            (Group::Subscribers, load.subscribers + load.bulks()),
+            (Group::Publishers, load.publishers + load.bulks()),
+            (Group::Doubles, doubles),
+        ];
+        let memory_before = memory_before.unwrap_or_default();
+        Ok(Run { load, options, fleet, report, memory_before, counts, is_undone: false })
     }
 
     /// Connections of a group.
@@ -116,11 +123,12 @@ impl Run {
         let deadline_ns = last.1 + 30 * quiet_ns;
         let waited = self.fleet.wait("draining", deadline_ns, |totals| {
             let now_ns = clock.now_ns();
-            let moved = totals.delivered + totals.acknowledged + totals.sent;
+            let moved = totals.delivered + totals.acknowledged + totals.sent + totals.bulk_delivered;
             if moved != last.0 {
                 last = (moved, now_ns);
             }
             let is_all = totals.delivered >= expected(totals) && totals.unsent == 0;
+            let is_all = is_all && totals.bulk_delivered >= totals.bulk_sent;
             is_all && now_ns > last.1 + 30_000_000 || now_ns > last.1 + quiet_ns
         })?;
         self.report.interrupted |= waited == Waited::Interrupted;
@@ -154,6 +162,7 @@ impl Run {
             sent_per_s: per_second(measured.sent as f64, measured.seconds()),
             delivered_per_s: per_second(sum.delivered_measured as f64, measured.seconds()),
             latency: sum.latency,
+            bulk_delivered_per_s: per_second(sum.bulk_delivered_measured as f64, measured.seconds()),
         };
         // What a thread was busy with is known of the time that it was told to measure, which a script's parts are not.
         let is_script = report.mode == "script";
@@ -196,24 +205,39 @@ impl Run {
     /// All leave; sessions and retained messages the run has made are taken away.
     pub(crate) fn finish(mut self) -> Result<Report> {
         self.fleet.order(|_| Order::Halt);
-        if self.load.shape == Shape::Retained {
+        if self.load.shape == Shape::Retained && !self.is_undone {
             self.fleet.order(|_| Order::ClearRetained);
         }
-        for group in [Group::Publishers, Group::Subscribers, Group::Doubles] {
-            self.fleet.order(|_| Order::Leave { group, is_polite: true });
-        }
-        if (!self.load.is_clean || self.load.shape == Shape::OfflineSessions) && !self.fleet.is_interrupted() {
-            self.fleet.order(|_| Order::ForgetSessions);
-            let problems = self.report.problems.len();
-            let elapsed_s = self.report.connect.elapsed_s;
-            self.connect(Group::Subscribers, 0.0)?;
-            self.report.connect.elapsed_s = elapsed_s;
-            self.report.problems.truncate(problems);
-            self.fleet.order(|_| Order::Leave { group: Group::Subscribers, is_polite: true });
+        self.all_leave();
+        if self.has_sessions() && !self.is_undone && !self.fleet.is_interrupted() {
+            self.forget_sessions()?;
         }
         self.fleet.stop()?;
         self.judge();
         Ok(self.report)
+    }
+
+    pub(crate) fn all_leave(&self) {
+        for group in [Group::Publishers, Group::Subscribers, Group::Doubles] {
+            self.fleet.order(|_| Order::Leave { group, is_polite: true });
+        }
+    }
+
+    /// Whether sessions stay behind when their clients leave.
+    pub(crate) fn has_sessions(&self) -> bool {
+        !self.load.is_clean || self.load.shape == Shape::OfflineSessions
+    }
+
+    /// Subscribers come with clean sessions and leave again. What goes wrong with that is not held against the run.
+    pub(crate) fn forget_sessions(&mut self) -> Result<()> {
+        self.fleet.order(|_| Order::ForgetSessions);
+        let problems = self.report.problems.len();
+        let elapsed_s = self.report.connect.elapsed_s;
+        self.connect(Group::Subscribers, 0.0)?;
+        self.report.connect.elapsed_s = elapsed_s;
+        self.report.problems.truncate(problems);
+        self.fleet.order(|_| Order::Leave { group: Group::Subscribers, is_polite: true });
+        Ok(())
     }
 
     fn judge(&mut self) {
@@ -255,6 +279,7 @@ struct Sum {
     latency: Option<Latency>,
     connect: Option<Latency>,
     delivered_measured: u64,
+    bulk_delivered_measured: u64,
     unreadable: u64,
     truth: Truth,
     truth_slow: Truth,
@@ -304,6 +329,7 @@ fn sum_up(parts: &[Collected], measured: &Measured) -> Sum {
         latency: Latency::of(&latency),
         connect: Latency::of(&connect),
         delivered_measured: parts.iter().map(|part| part.delivered_measured).sum(),
+        bulk_delivered_measured: parts.iter().map(|part| part.bulk_delivered_measured).sum(),
         unreadable: parts.iter().map(|part| part.unreadable).sum(),
         truth,
         truth_slow,
@@ -348,6 +374,9 @@ fn empty_report(load: &Load, options: &Options) -> Report {
             publish_qos: load.publish_qos as u8,
             subscribe_qos: load.subscribe_qos as u8,
             payload_bytes: load.payload_bytes,
+            topic_bytes: None,
+            bulk_bytes: load.bulk_bytes,
+            settle_s: options.settle.as_secs_f64(),
             keep_alive_s: load.keep_alive_s,
             protocol_level: load.version.level(),
             is_clean: load.is_clean,

@@ -33,6 +33,9 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
     write_traffic(report, out)?;
     for step in &report.steps {
         write!(out, "  {:<22} {} in {:.2} s ({:.0}/s)", step.name, count(step.count), step.elapsed_s, step.per_s)?;
+        if let (Some(before), Some(after)) = (step.broker_pss_before_bytes, step.broker_pss_after_bytes) {
+            write!(out, "  memory {} to {}", bytes(before), bytes(after))?;
+        }
         write_latency(step.latency, out)?;
     }
     write_curve(report, out)?;
@@ -93,6 +96,10 @@ fn write_traffic(report: &Report, out: &mut String) -> std::fmt::Result {
             count(delivered),
             traffic.measured_s
         )?;
+        if traffic.bulk_delivered_per_s > 0.0 {
+            let per_s = count(traffic.bulk_delivered_per_s as u64);
+            writeln!(out, "             beside them {per_s} of {} bytes/s", report.load.bulk_bytes)?;
+        }
         if traffic.latency.is_some() {
             write!(out, "  latency  ")?;
             write_latency(traffic.latency, out)?;

@@ -20,6 +20,8 @@ pub(crate) enum Account {
     Own(u32),
     /// The same for one that stops reading for a while: its latencies say nothing of the broker.
     Slow(u32),
+    /// A ledger of its own for what comes beside the others: it is in none of their figures.
+    Bulk(u32),
     /// The ledger of its share group, as this member.
     Shared(u32),
 }
@@ -38,6 +40,9 @@ pub(crate) struct Tally {
     pub(crate) delivered: u64,
     /// Those that arrived while it was measured.
     pub(crate) delivered_measured: u64,
+    /// The same two of the bulk publisher.
+    pub(crate) bulk_delivered: u64,
+    pub(crate) bulk_delivered_measured: u64,
     /// PUBLISH packets that are not ours.
     pub(crate) unreadable: u64,
     /// From where to where it is measured.
@@ -70,6 +75,8 @@ impl Tally {
             recent: is_live.then(histogram),
             delivered: 0,
             delivered_measured: 0,
+            bulk_delivered: 0,
+            bulk_delivered_measured: 0,
             unreadable: 0,
             measured: 0..0,
             woken: Vec::new(),
@@ -87,10 +94,12 @@ impl Tally {
     #[inline]
     pub(crate) fn enter(&mut self, account: Account, stamp: Stamp, now_ns: u64) {
         let (arrival, before) = match account {
-            Account::Own(ledger) | Account::Slow(ledger) => match self.ledgers.get_mut(ledger as usize) {
-                Some(ledger) => ledger.enter(stamp.flow, stamp.sequence),
-                None => (Arrival::Foreign, 0),
-            },
+            Account::Own(ledger) | Account::Slow(ledger) | Account::Bulk(ledger) => {
+                match self.ledgers.get_mut(ledger as usize) {
+                    Some(ledger) => ledger.enter(stamp.flow, stamp.sequence),
+                    None => (Arrival::Foreign, 0),
+                }
+            }
             Account::Shared(member) => match &mut self.shared {
                 Some(shared) => (shared.enter(member as usize, stamp.flow, stamp.sequence), stamp.sequence),
                 None => (Arrival::Foreign, 0),
@@ -101,15 +110,19 @@ impl Tally {
             Arrival::InOrder | Arrival::OutOfOrder => {}
             Arrival::Duplicate | Arrival::Foreign => return,
         }
-        self.delivered += 1;
-        if self.measured.contains(&now_ns) {
-            self.delivered_measured += 1;
-        }
+        let (all, in_time) = match account {
+            Account::Bulk(_) => (&mut self.bulk_delivered, &mut self.bulk_delivered_measured),
+            Account::Own(_) | Account::Slow(_) | Account::Shared(_) | Account::Nobody => {
+                (&mut self.delivered, &mut self.delivered_measured)
+            }
+        };
+        *all += 1;
+        *in_time += u64::from(self.measured.contains(&now_ns));
         match account {
             Account::Own(_) | Account::Shared(_) => self.time(stamp.intended_ns, now_ns),
-            Account::Slow(_) | Account::Nobody => {}
+            Account::Slow(_) | Account::Bulk(_) | Account::Nobody => {}
         }
-        if !self.is_closed_loop {
+        if !self.is_closed_loop && !matches!(account, Account::Bulk(_)) {
             return;
         }
         let publisher = stamp.flow % self.publishers;
@@ -207,6 +220,18 @@ mod tests {
         tally.settle();
         assert_eq!((tally.delivered, tally.latency.len()), (1, 0));
         assert_eq!(tally.ledgers[0].close(|_| 1).lost, 1, "the other flow's");
+    }
+
+    #[test]
+    fn what_comes_beside_the_others_moves_its_window_and_none_of_their_figures() {
+        let mut tally = tally(1);
+        tally.is_closed_loop = false;
+        tally.enter(Account::Bulk(0), Stamp { flow: 1, sequence: 0, intended_ns: 100 }, 150);
+        enter(&mut tally, 0, 0, 100, 150);
+        tally.settle();
+        assert_eq!((tally.delivered, tally.delivered_measured, tally.latency.len()), (1, 1, 1));
+        assert_eq!((tally.bulk_delivered, tally.bulk_delivered_measured), (1, 1));
+        assert_eq!((tally.woken.as_slice(), tally.credits.received(0)), (&[1][..], 0));
     }
 
     #[test]

@@ -49,6 +49,33 @@ pub(crate) fn usage(roots: &[u32]) -> Option<Usage> {
     sum
 }
 
+/// What these processes and their descendants hold of the memory, with their part of what they share (PSS); `None` if that
+/// may not be read.
+pub(crate) fn proportional_bytes(roots: &[u32]) -> Option<u64> {
+    let of_process = |pid| read_to_string(format!("/proc/{pid}/smaps_rollup")).ok().and_then(|text| pss_bytes(&text));
+    (!roots.is_empty()).then(|| family(roots).into_iter().map(of_process).sum()).flatten()
+}
+
+/// The line `Pss:`, in bytes.
+fn pss_bytes(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// Seconds that the threads of these processes and their descendants have run, as the scheduler counts them: a short step
+/// would be lost in ticks of 10 ms. `None` if the kernel does not say.
+pub(crate) fn ran_s(roots: &[u32]) -> Option<f64> {
+    let mut sum_ns = 0;
+    for pid in family(roots) {
+        for task in read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+            // A thread that has ended meanwhile is not missed.
+            let Ok(text) = read_to_string(task.path().join("schedstat")) else { continue };
+            sum_ns += text.split_whitespace().next()?.parse::<u64>().ok()?;
+        }
+    }
+    (sum_ns > 0).then_some(sum_ns as f64 / 1e9)
+}
+
 /// CPU time of this process.
 pub(crate) fn own_cpu() -> Cpu {
     of_process(std::process::id()).map(|usage| usage.cpu).unwrap_or_default()
@@ -100,6 +127,24 @@ mod tests {
             (Some(1), Some(250), Some(50), Some(42))
         );
         assert_eq!(field("", 1), None);
+    }
+
+    #[test]
+    fn the_part_of_shared_memory_is_read_in_bytes() {
+        assert_eq!(pss_bytes("1-2 ---p [rollup]\nRss:    1732 kB\nPss:     261 kB\nPss_Dirty:  1 kB\n"), Some(267_264));
+        assert_eq!(pss_bytes("Rss:    1732 kB\n"), None);
+        assert_eq!(proportional_bytes(&[]), None);
+        let (part, all) = (proportional_bytes(&[std::process::id()]), usage(&[std::process::id()]));
+        assert!(part.expect("it is ours") <= 2 * all.expect("it runs").resident_bytes);
+    }
+
+    #[test]
+    fn work_of_a_few_milliseconds_is_seen() {
+        let own = std::process::id();
+        let (before, began) = (ran_s(&[own]).expect("the kernel counts"), std::time::Instant::now());
+        while ran_s(&[own]).expect("it counts still") - before < 0.001 {
+            assert!(began.elapsed().as_secs() < 10, "this loop is not free");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Worker {
     pub(crate) fn run(mut self) -> Result<()> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         while !self.is_over {
-            let sent_before = self.counts.sent;
+            let sent_before = self.counts.sent + self.counts.bulk_sent;
             let timeout_ns = self.turn();
             let timeout = Timespec { tv_sec: 0, tv_nsec: timeout_ns as _ };
             events.clear();
@@ -36,7 +36,8 @@ impl Worker {
             for event in &events {
                 self.on_event(event.data.u64(), event.flags);
             }
-            self.spinning.note(events.is_empty() && self.counts.sent == sent_before);
+            let sent = self.counts.sent + self.counts.bulk_sent;
+            self.spinning.note(events.is_empty() && sent == sent_before);
         }
         Ok(())
     }

@@ -119,6 +119,41 @@ fn connections_storms_and_takeovers_come_back_clean() {
 }
 
 #[test]
+fn filters_are_granted_and_given_up_step_by_step() {
+    let report = check_clean("filters --topics 1000 --subscribers 7 --exact 25 --prefix site --spin");
+    let steps = report["steps"].as_array().expect("a script has steps");
+    assert_eq!(steps.iter().map(|step| step["name"].clone()).collect::<Vec<_>>(), ["subscribing", "undoing"]);
+    assert_eq!(number(&report, "/steps/0/count"), 1000.0);
+    assert!(number(&report, "/steps/0/per_s") > 0.0);
+    assert!((18.0..26.0).contains(&number(&report, "/load/topic_bytes")), "{report:#}");
+    assert!(report["broker"].is_null() && report["steps"][0]["broker_pss_after_bytes"].is_null());
+}
+
+#[test]
+fn memory_is_looked_at_around_each_step_once_it_has_settled() {
+    let sink = Sink::start(&[]);
+    let pid = sink.process.id();
+    let began = std::time::Instant::now();
+    let output = sink.load(&format!("filters --topics 20000 --subscribers 5 --settle 0.1 --broker-pid {pid}"));
+    assert!(began.elapsed().as_millis() >= 400, "twice around each of two steps");
+    let report = report(&output);
+    let held = number(&report, "/steps/0/broker_pss_after_bytes") - number(&report, "/steps/0/broker_pss_before_bytes");
+    // The toy keeps each filter as a text of its own.
+    assert!(held > 20_000.0 * 20.0, "{report:#}");
+    assert!(number(&report, "/steps/0/broker_cpu_s") > 0.0);
+}
+
+#[test]
+fn bulk_beside_the_pairs_is_in_none_of_their_figures() {
+    let report = check_clean("p2p --clients 10 --rate 1000 --bulk 65536 --duration 1 --warmup 0.2");
+    assert!((0.9..1.1).contains(&(number(&report, "/traffic/delivered_per_s") / 1000.0)), "{report:#}");
+    // Far more than its window of 16: it goes round.
+    assert!(number(&report, "/traffic/bulk_delivered_per_s") > 200.0, "{report:#}");
+    assert!(number(&report, "/traffic/sent") < 1300.0);
+    assert_eq!(number(&report, "/load/connections"), 22.0);
+}
+
+#[test]
 fn what_a_broker_loses_doubles_or_swaps_is_on_the_first_line_and_in_the_exit_code() {
     for (fault, field, every) in
         [("--drop", "lost", 101.0), ("--duplicate", "duplicated", 103.0), ("--swap", "out_of_order", 107.0)]

@@ -75,7 +75,7 @@ fn it_connects_then_subscribes_then_is_ready_with_packets_cut_anywhere() {
 
 #[test]
 fn many_filters_go_out_in_several_packets() {
-    let (manners, mut client, mut tally) = (manners(ProtocolVersion::V3_1_1), subscriber(100), tally());
+    let (manners, mut client, mut tally) = (manners(ProtocolVersion::V3_1_1), subscriber(80), tally());
     client.open(&manners, &mut Vec::new());
     let mut out = Vec::new();
     client.receive(&manners, &CONNACK, 0, &mut tally, &mut out).unwrap();
@@ -86,15 +86,42 @@ fn many_filters_go_out_in_several_packets() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(count(&out), 64);
-    let mut suback = vec![0x90, 66, 0, 1];
-    suback.extend([1; 64]);
+    assert_eq!(count(&out), 50);
+    let mut suback = vec![0x90, 52, 0, 1];
+    suback.extend([1; 50]);
     out.clear();
     assert!(!client.receive(&manners, &suback, 0, &mut tally, &mut out).unwrap().became_ready);
-    assert_eq!(count(&out), 36);
-    let mut suback = vec![0x90, 38, 0, 1];
-    suback.extend([1; 36]);
+    assert_eq!(count(&out), 30);
+    let mut suback = vec![0x90, 32, 0, 1];
+    suback.extend([1; 30]);
     assert!(client.receive(&manners, &suback, 0, &mut tally, &mut out).unwrap().became_ready);
+}
+
+#[test]
+fn one_that_subscribes_later_is_ready_at_once_and_only_once() {
+    let (manners, mut client, mut tally) = (manners(ProtocolVersion::V3_1_1), subscriber(3), tally());
+    client.subscribes_later = true;
+    let mut out = Vec::new();
+    client.open(&manners, &mut out);
+    out.clear();
+    assert!(client.receive(&manners, &CONNACK, 0, &mut tally, &mut out).unwrap().became_ready);
+    assert!(out.is_empty());
+    client.subscribe(&manners, &mut out);
+    assert_eq!(client.stage(), Stage::Subscribing(0));
+    let received = client.receive(&manners, &[0x90, 5, 0, 1, 1, 1, 1], 0, &mut tally, &mut out).unwrap();
+    assert_eq!((received.became_ready, received.granted, client.stage()), (false, 3, Stage::Ready));
+}
+
+#[test]
+fn a_question_is_answered_by_the_last_pong_only() {
+    let (manners, mut client, mut tally) = (manners(ProtocolVersion::V3_1_1), subscriber(0), tally());
+    let mut out = Vec::new();
+    client.open(&manners, &mut out);
+    client.receive(&manners, &CONNACK, 0, &mut tally, &mut out).unwrap();
+    client.ping(&mut out);
+    client.ask(&mut out);
+    let mut pong = || client.receive(&manners, &[0xd0, 0], 0, &mut tally, &mut out).unwrap().answered;
+    assert_eq!((pong(), pong(), pong()), (false, true, false));
 }
 
 #[test]

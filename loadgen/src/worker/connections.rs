@@ -167,6 +167,8 @@ impl Worker {
             self.connect.saturating_record(now_ns.saturating_sub(member.opened_ns).max(1));
             self.ready.push(index);
         }
+        self.counts.granted += u64::from(received.granted);
+        self.counts.answered += u64::from(received.answered);
         if received.acknowledged > 0 {
             self.counts.acknowledged += u64::from(received.acknowledged);
             self.counts.refused += u64::from(received.refused);
@@ -180,6 +182,18 @@ impl Worker {
             self.write(index);
         }
         self.setup.members[index as usize].link.is_open()
+    }
+
+    /// Those of a group that have come without their filters subscribe.
+    pub(crate) fn subscribe(&mut self, group: Group) {
+        for index in 0..self.setup.members.len() {
+            let member = &mut self.setup.members[index];
+            if member.group == group && member.client.stage() == Stage::Ready {
+                self.out.clear();
+                member.client.subscribe(&self.setup.manners, &mut self.out);
+                self.write(index as u32);
+            }
+        }
     }
 
     /// A connection is of no use any more.

@@ -23,6 +23,7 @@ impl Worker {
                 self.setup.tally.measured = measured;
                 self.start_publishing(pacing, now_ns);
             }
+            Order::Subscribe { group } => self.subscribe(group),
             Order::Halt => self.pace.pacing = None,
             Order::Read { is_on } => self.set_reading(is_on),
             Order::Leave { group, is_polite } => self.leave(group, is_polite),
@@ -46,7 +47,9 @@ impl Worker {
         let sent_of = |flow: u32| sent.get(flow as usize).copied().unwrap_or(0);
         let (mut truth, mut truth_slow, mut worst) = (Truth::default(), Truth::default(), Vec::new());
         for member in &self.setup.members {
-            let (Account::Own(ledger) | Account::Slow(ledger)) = member.client.account else { continue };
+            let (Account::Own(ledger) | Account::Slow(ledger) | Account::Bulk(ledger)) = member.client.account else {
+                continue;
+            };
             let Some(ledger) = tally.ledgers.get(ledger as usize) else { continue };
             let own = ledger.close(sent_of);
             if member.is_slow {
@@ -64,6 +67,7 @@ impl Worker {
             latency: std::mem::replace(&mut tally.latency, histogram()),
             connect: std::mem::replace(&mut self.connect, histogram()),
             delivered_measured: std::mem::take(&mut tally.delivered_measured),
+            bulk_delivered_measured: std::mem::take(&mut tally.bulk_delivered_measured),
             unreadable: tally.unreadable,
             truth,
             truth_slow,
@@ -87,6 +91,16 @@ impl Worker {
         progress.refused.store(counts.refused, Ordering::Relaxed);
         progress.stalls.store(counts.stalls, Ordering::Relaxed);
         progress.delivered.store(self.setup.tally.delivered, Ordering::Relaxed);
+        progress.granted.store(counts.granted, Ordering::Relaxed);
+        progress.bulk_sent.store(counts.bulk_sent, Ordering::Relaxed);
+        progress.bulk_delivered.store(self.setup.tally.bulk_delivered, Ordering::Relaxed);
+        let reported = (*counts, self.setup.tally.delivered);
+        if reported != self.reported {
+            self.reported = reported;
+            progress.moved_ns.store(now_ns, Ordering::Relaxed);
+        }
+        progress.idle_ns.store(self.spinning.idle_ns, Ordering::Relaxed);
+        progress.answered.store(counts.answered, Ordering::Release);
         let opening = self.opening.len() + self.connecting.len();
         progress.opening.store(opening as u64, Ordering::Release);
         if now_ns < self.next_report_ns {

@@ -63,6 +63,8 @@ pub(crate) struct Worker {
     pub(crate) pace: Pace,
     /// Members that publish, in the order of their turns.
     pub(crate) publishers: Vec<u32>,
+    /// The one beside them, if it lives here.
+    pub(crate) bulk: Option<u32>,
     /// Publishers that may be able to send.
     pub(crate) ready: Vec<u32>,
     /// To be connected.
@@ -75,6 +77,8 @@ pub(crate) struct Worker {
     pub(crate) connect: Histogram<u64>,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) counts: Counts,
+    /// The counts at the last report, and deliveries.
+    pub(crate) reported: (Counts, u64),
     pub(crate) buffer: Vec<u8>,
     pub(crate) out: Vec<u8>,
     /// When the measuring began, and what the thread had run and spun in vain until then.
@@ -115,7 +119,7 @@ impl Spinning {
 }
 
 /// What becomes [`Progress`](crate::orders::Progress) at the end of a turn.
-#[derive(Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) ready: u64,
     pub(crate) connected: u64,
@@ -124,6 +128,9 @@ pub(crate) struct Counts {
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
     pub(crate) refused: u64,
+    pub(crate) granted: u64,
+    pub(crate) answered: u64,
+    pub(crate) bulk_sent: u64,
     pub(crate) stalls: u64,
 }
 
@@ -133,11 +140,15 @@ impl Worker {
         let mailbox = &setup.mailboxes[setup.thread];
         epoll::add(&epoll, &mailbox.bell, EventData::new_u64(BELL), EventFlags::IN)
             .context("cannot watch the mailbox")?;
-        let mut publishers = Vec::new();
+        let (mut publishers, mut bulk) = (Vec::new(), None);
         for (index, member) in setup.members.iter_mut().enumerate() {
-            if let Some(publisher) = &mut member.client.publisher {
-                publisher.position = publishers.len() as u32;
-                publishers.push(index as u32);
+            match &mut member.client.publisher {
+                Some(publisher) if publisher.is_bulk => bulk = Some(index as u32),
+                Some(publisher) => {
+                    publisher.position = publishers.len() as u32;
+                    publishers.push(index as u32);
+                }
+                None => {}
             }
         }
         let threads = setup.mailboxes.len();
@@ -146,6 +157,7 @@ impl Worker {
             epoll,
             pace: Pace::default(),
             publishers,
+            bulk,
             ready: Vec::new(),
             opening: VecDeque::new(),
             opening_per_second: 0.0,
@@ -155,6 +167,7 @@ impl Worker {
             connect: histogram(),
             faults: BTreeMap::new(),
             counts: Counts::default(),
+            reported: (Counts::default(), 0),
             buffer: vec![0; BUFFER_BYTES],
             out: Vec::with_capacity(BUFFER_BYTES),
             busy_began: (0, 0),

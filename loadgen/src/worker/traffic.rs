@@ -1,7 +1,5 @@
 //! Publishing: what is due by the clock, or what the windows allow.
 
-use corecast::mqtt::{Packet, ProtocolVersion};
-
 use crate::client::Stage;
 use crate::orders::Pacing;
 use crate::pace::{due_ns, slots_due};
@@ -10,6 +8,8 @@ use super::state::Worker;
 
 /// Bytes written for one publisher before others have their turn.
 const BATCH_BYTES: usize = 64 * 1024;
+/// What the bulk publisher has under way.
+const BULK_WINDOW: u32 = 16;
 /// A closed loop that has stood still so long has lost messages and goes on without them.
 const STALL_NS: u64 = 2_000_000_000;
 
@@ -33,6 +33,7 @@ impl Worker {
         self.pace.slots = 0;
         self.pace.idle_since_ns = now_ns;
         self.pace.lag_ns_max = 0;
+        self.ready.extend(self.bulk);
         match pacing {
             Pacing::Fixed { .. } => {}
             Pacing::Window { .. } | Pacing::Burst { .. } => self.ready.extend(0..self.setup.members.len() as u32),
@@ -117,6 +118,7 @@ impl Worker {
         let count = self.publishers.len() as u64;
         let member = &mut self.setup.members[index as usize];
         let Some(publisher) = &mut member.client.publisher else { return Pumped::Done };
+        let pacing = if publisher.is_bulk { beside(pacing) } else { pacing };
         if !member.was_ready || member.link.is_blocked() {
             return Pumped::Blocked;
         }
@@ -165,8 +167,15 @@ impl Worker {
         }
         let sent = publisher.sent() - sent_before;
         if sent > 0 {
-            self.counts.sent += sent;
-            self.pace.idle_since_ns = now_ns;
+            if publisher.is_bulk {
+                self.counts.bulk_sent += sent;
+            } else {
+                self.counts.sent += sent;
+                self.pace.idle_since_ns = now_ns;
+            }
+            if matches!(pacing, Pacing::Burst { .. }) && publisher.sent() == target {
+                member.client.ask(&mut self.out);
+            }
             let is_written = self.write(index);
             if !is_written {
                 return Pumped::Blocked;
@@ -199,7 +208,7 @@ impl Worker {
     pub(crate) fn clear_retained(&mut self) {
         for position in 0..self.publishers.len() {
             let index = self.publishers[position];
-            let member = &self.setup.members[index as usize];
+            let member = &mut self.setup.members[index as usize];
             if member.client.stage() != Stage::Ready {
                 continue;
             }
@@ -207,15 +216,27 @@ impl Worker {
             if let Some(publisher) = &member.client.publisher {
                 publisher.append_clearing(self.setup.manners.version, &mut self.out);
             }
+            member.client.ask(&mut self.out);
             self.write(index);
         }
     }
 
     pub(crate) fn ping(&mut self, index: u32) {
-        if self.setup.members[index as usize].client.stage() == Stage::Ready {
+        let client = &mut self.setup.members[index as usize].client;
+        if client.stage() == Stage::Ready {
             self.out.clear();
-            Packet::Pingreq.encode(ProtocolVersion::V3_1_1, &mut self.out);
+            client.ping(&mut self.out);
             self.write(index);
         }
+    }
+}
+
+/// How the bulk publisher goes on while the others are paced like this.
+fn beside(pacing: Pacing) -> Pacing {
+    match pacing {
+        Pacing::Fixed { until_ns, .. } | Pacing::Window { until_ns, .. } => {
+            Pacing::Window { window: BULK_WINDOW, burst: 1, until_ns }
+        }
+        Pacing::Burst { messages } => Pacing::Burst { messages },
     }
 }
