@@ -1,4 +1,4 @@
-"""Measures brokers with loadgen and writes reports: behind scripts/bench and scripts/tune.
+"""Measures brokers with loadgen and writes reports: behind scripts/bench, tune, memory and latency.
 
 Only `charts` needs matplotlib; everything else is the standard library of Python 3.11.
 """

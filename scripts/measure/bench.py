@@ -3,9 +3,20 @@
 import sys
 from dataclasses import replace
 
-from .brokers import KINDS, Absent, find, has_docker, parse_wishes
+from .brokers import parse_wishes
 from .loads import LOADS, SETS
-from .options import UsageError, add_common, chosen_cores, chosen_loads, main, new_parser, programs, rounds, settings_of
+from .options import (
+    UsageError,
+    add_brokers,
+    add_common,
+    chosen_cores,
+    chosen_loads,
+    find_all,
+    main,
+    new_parser,
+    rounds,
+    settings_of,
+)
 from .report import summary
 from .session import session, write_report
 from .spread import RUNS_MIN
@@ -50,9 +61,7 @@ def new_arguments():
     parser.add_argument("--runs", type=rounds, metavar="N", help="rounds, at least 3 without --smoke [default: 3]")
     parser.add_argument("--broker-cores", metavar="LIST", help="CPUs for the broker [default: the first half]")
     add_common(parser)
-    for name in KINDS:
-        if name not in ("corecast", "sink"):
-            parser.add_argument(f"--{name}", metavar="PATH", help=f"{name}'s program [default: from PATH, else Docker]")
+    add_brokers(parser)
     return parser
 
 
@@ -67,17 +76,10 @@ def bench(words):
     wishes = parse_wishes(arguments.brokers)
     loads = chosen_loads(arguments, arguments.set)
     broker_cores, load_cores = chosen_cores(arguments.broker_cores, arguments.load_cores)
-    corecast, loadgen = programs(arguments, any(wish.kind == "corecast" and not wish.program for wish in wishes))
-    given = {name: getattr(arguments, name) for name in KINDS if name not in ("corecast", "sink")}
-    given |= {"corecast": corecast, "sink": loadgen}
-    with_docker = has_docker()
-    found = [find(wish, given, with_docker) for wish in wishes]
-    absent = [one for one in found if isinstance(one, Absent)]
-    for one in absent:
-        print(f"not measured: {one.label}: {one.reason}", flush=True)
+    entries, absent, loadgen = find_all(arguments, wishes)
     fields = {
         "topic": arguments.topic or arguments.set,
-        "entries": [replace(one, cores=tuple(broker_cores)) for one in found if not isinstance(one, Absent)],
+        "entries": [replace(one, cores=tuple(broker_cores)) for one in entries],
         "absent": absent,
         "loads": loads,
         "settings": settings_of(arguments, arguments.set, loadgen, broker_cores, load_cores),

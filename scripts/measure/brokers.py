@@ -99,9 +99,12 @@ class Entry:
     address: str = None
     version: str = "not known"
     cores: tuple = ()
+    # Of loadgen beside it, where that is not the same for all brokers of a measurement.
+    load_cores: tuple = ()
 
     def can_run(self, load):
-        return self.is_contestant or not load.is_beyond_sink
+        is_too_much = load.is_beyond_sink and not self.is_contestant
+        return not is_too_much and not (load.is_for_one_core and len(self.cores) != 1)
 
     @property
     def is_contestant(self):

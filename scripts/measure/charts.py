@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .cells import LATENCIES, cells_of
+from .latency_report import rows_of as delay_rows
 from .loads import CONNECTED
+from .memory_cells import rows_of as memory_rows
 from .scaling import efficiency
 from .spread import Spread
 from .tune_report import points_of
@@ -77,6 +79,34 @@ def comparison(measured, folder):
         latency(paced, folder / "latency.svg")
         drawn.append(("latency.svg", "Latency percentiles at a fixed rate"))
     return drawn
+
+
+def memory(measured, folder):
+    """What a thing takes, and how fast it is taken in."""
+    rows = memory_rows(measured)
+    drawn = []
+    if any(cell.bytes for row in rows for cell in row):
+        known = [row for row in rows if any(cell.bytes for cell in row)]
+        unit = "bytes for each, in per cent of the row's most"
+        bars(known, "bytes", "Memory: shorter is better", unit, folder / "memory.svg")
+        drawn.append(("memory.svg", "Bytes of memory for each thing"))
+    stored = [row for row in rows if any(cell.rate for cell in row)]
+    if stored:
+        unit = "a second, in per cent of the row's best"
+        bars(stored, "rate", "Taking in: longer is better", unit, folder / "storing.svg")
+        drawn.append(("storing.svg", "How many of each a broker takes in a second"))
+    return drawn
+
+
+def delays(measured, folder):
+    """Percentiles of the parts at a fixed rate."""
+    rows = [row for row in delay_rows(measured) if row and row[0].load.is_paced]
+    # Nothing is on two cores that the key, made from the first, does not know.
+    rows = sorted((row for row in rows if any(cell.latency["p50_us"] for cell in row)), key=len, reverse=True)
+    if not rows:
+        return []
+    latency(rows, folder / "latency.svg")
+    return [("latency.svg", "Latency percentiles at a fixed rate")]
 
 
 def sweep(measured, folder):
@@ -179,7 +209,7 @@ def bars(rows, name, title, unit, path):
 
 def beside(cell, spread, name):
     """What stands at the end of a bar."""
-    text = number(spread.median) if name == "rate" else f"{digits(spread.median)} s"
+    text = f"{digits(spread.median)} s" if name == "cpu" else number(spread.median) + (" B" if name == "bytes" else "")
     if name == "rate" and cell.load.unit == CONNECTED:
         text += " connections"
     if cell.has_untrue_run:

@@ -3,10 +3,10 @@
 import json
 import signal
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .cores import show_cores
+from .cores import overlap, show_cores
 
 # Beyond the time it was asked for: connecting, the wait for what is late, leaving.
 GRACE_S = 240
@@ -25,6 +25,12 @@ class Settings:
     spins: bool
     duration_s: float
     warmup_s: float
+
+    def beside(self, entry):
+        """The same with the CPUs that are loadgen's beside this broker."""
+        if not entry.load_cores:
+            return self
+        return replace(self, cores=entry.load_cores, spins=not overlap(entry.cores, entry.load_cores))
 
 
 @dataclass
@@ -80,7 +86,8 @@ class Command:
     def full(self):
         known = ["--broker-pid", str(self.pid)] if self.pid else []
         # A prefix of its own choosing would carry its process id into the report.
-        named = ["--broker", self.address, "--prefix", "bench", *known]
+        prefix = [] if "--prefix" in self.load.words else ["--prefix", "bench"]
+        named = ["--broker", self.address, *prefix, *known]
         return [str(self.settings.program), *self.words(), *named, "--json", "--quiet"]
 
 

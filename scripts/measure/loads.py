@@ -12,7 +12,8 @@ CONNECTED = "connections/s"
 class Load:
     """`arguments` are loadgen's. `step` names the part of a script that counts, if it is not the whole.
 
-    `is_beyond_sink`: the toy broker keeps nothing for later and knows few wildcards.
+    `is_beyond_sink`: the toy broker keeps nothing for later and knows few wildcards. `extra_s`: what it takes beyond the
+    time it measures, for the estimate. `parts`: loads that follow with the same process of the broker.
     """
 
     name: str
@@ -23,6 +24,9 @@ class Load:
     unit: str = DELIVERED
     step: str = None
     is_beyond_sink: bool = False
+    is_for_one_core: bool = False
+    extra_s: float = 0.0
+    parts: tuple = ()
 
     @property
     def words(self):
@@ -50,7 +54,24 @@ class Load:
         return 1e6 * cpu_s / count if count and cpu_s is not None else None
 
     def step_of(self, report):
-        return next((step for step in report["steps"] if step["name"] == self.step), None)
+        return named_step(report, self.step)
+
+    def next_part(self, done):
+        """What follows with the same broker process, after these (load, run); None if nothing does."""
+        return None
+
+    def figures(self, report):
+        """For the line that a run leaves on the terminal."""
+        figure, cpu, latency = self.main_figure(report), self.cost(report), report["traffic"]["latency"]
+        return [
+            f"{figure:>11,.0f} {self.unit}" if figure is not None else "no figure",
+            f"{cpu:6.2f} CPU s/M" if cpu is not None else " " * 14,
+            f"p99 {latency['p99_us'] / 1000:8.2f} ms" if latency else " " * 15,
+        ]
+
+
+def named_step(report, name):
+    return next((step for step in report["steps"] if step["name"] == name), None)
 
 
 FULL = ("full",)

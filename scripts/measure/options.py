@@ -1,4 +1,4 @@
-"""What the flags of scripts/bench and scripts/tune have in common, and the programs they measure with."""
+"""What the flags of the measuring programs have in common, and the programs they measure with."""
 
 import argparse
 import os
@@ -6,9 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from .brokers import BrokerError
+from .brokers import KINDS, Absent, BrokerError, find, has_docker
 from .cores import CoresError, check_cores, overlap, parse_cores, share_out, usable_cores
 from .loadgen import Settings
 from .loads import SETS, LoadError, find_load, free_load, loads_of
@@ -43,7 +44,13 @@ def new_parser(prog, description, epilog):
 
 
 def add_common(parser):
-    """Flags that mean the same in both programs."""
+    """Flags that mean the same in scripts/bench and scripts/tune."""
+    add_loads(parser)
+    add_times(parser)
+    add_places(parser)
+
+
+def add_loads(parser):
     parser.add_argument(
         "--scenario", action="append", default=[], metavar="NAME", help="measure this scenario; repeatable"
     )
@@ -54,9 +61,16 @@ def add_common(parser):
         metavar="WORDS",
         help="a scenario in loadgen's own words, such as 'p2p --clients 10 --window 32'",
     )
-    parser.add_argument("--load-cores", metavar="LIST", help="CPUs for loadgen, such as 1 or 4-7")
+
+
+def add_times(parser):
     parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="seconds measured in each run")
     parser.add_argument("--warmup", type=seconds, metavar="SECONDS", help="seconds of load before that")
+
+
+def add_places(parser):
+    """Flags that every program has."""
+    parser.add_argument("--load-cores", metavar="LIST", help="CPUs for loadgen, such as 1 or 4-7")
     parser.add_argument("--topic", type=topic, metavar="TEXT", help="what the report's folder is called, DATE-TOPIC")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "results", metavar="FOLDER", help="where reports go [default: results]"
@@ -66,6 +80,35 @@ def add_common(parser):
     )
     parser.add_argument("--corecast", type=Path, metavar="PATH", help="Corecast's program [default: build it]")
     parser.add_argument("--loadgen", type=Path, metavar="PATH", help="loadgen's program [default: build it]")
+
+
+def add_brokers(parser):
+    """A flag for the program of each kind that can be started."""
+    for name in KINDS:
+        if name not in ("corecast", "sink"):
+            parser.add_argument(f"--{name}", metavar="PATH", help=f"{name}'s program [default: from PATH, else Docker]")
+
+
+def find_all(arguments, wishes):
+    """(what can be started, what is not there, loadgen's program)."""
+    corecast, loadgen = programs(arguments, any(wish.kind == "corecast" and not wish.program for wish in wishes))
+    given = {name: getattr(arguments, name) for name in KINDS if name not in ("corecast", "sink")}
+    given |= {"corecast": corecast, "sink": loadgen}
+    with_docker = has_docker()
+    found = [find(wish, given, with_docker) for wish in wishes]
+    absent = [one for one in found if isinstance(one, Absent)]
+    for one in absent:
+        print(f"not measured: {one.label}: {one.reason}", flush=True)
+    return [one for one in found if not isinstance(one, Absent)], absent, loadgen
+
+
+def beside(entry, size, load_text):
+    """The entry on the first `size` CPUs; loadgen on the CPUs it was given, else on the rest, or where there is none on all."""
+    usable = usable_cores()
+    given = check_cores(parse_cores(load_text), usable) if load_text else None
+    # Twice as many as the broker are enough for any load; more would only wake each other.
+    rest = usable[size : 3 * size]
+    return replace(entry, cores=tuple(usable[:size]), load_cores=tuple(given or rest or usable))
 
 
 def seconds(text):

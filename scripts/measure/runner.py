@@ -54,21 +54,23 @@ def measure(measured, ports, say=print):
     steps = plan(measured.loads, measured.entries, measured.rounds)
     settings = measured.settings
     started = time.monotonic()
-    estimate_s = len(steps) * (settings.duration_s + settings.warmup_s + OVERHEAD_S)
+    once_s = settings.duration_s + settings.warmup_s + OVERHEAD_S
+    estimate_s = sum(once_s * (1 + len(load_.parts)) + load_.extra_s for load_, _, _ in steps)
     say(f"{len(steps)} runs, about {clock(estimate_s)}")
     try:
         for done, (load_, entry, number) in enumerate(steps, 1):
             if entry not in measured.entries:
                 continue
             try:
-                run = measure_once(settings, load_, entry, number, ports)
+                ran = measure_once(settings.beside(entry), load_, entry, number, ports)
             except StartError as error:
                 run = on_no_start(measured, load_, entry, number, str(error), say)
-            if run:
+                ran = [(load_, run)] if run else []
+            elapsed_s = time.monotonic() - started
+            total_s = elapsed_s / done * len(steps)
+            for part, run in ran:
                 measured.runs.append(run)
-                elapsed_s = time.monotonic() - started
-                total_s = elapsed_s / done * len(steps)
-                say(line(run, load_, measured.rounds) + f"  {clock(elapsed_s)} of {clock(total_s)}")
+                say(line(run, part, measured.rounds) + f"  {clock(elapsed_s)} of {clock(total_s)}")
         measured.is_complete = True
     except KeyboardInterrupt:
         say("stopped: the broker is ended, the report has what was measured until now")
@@ -85,31 +87,35 @@ def on_no_start(measured, load_, entry, number, reason, say):
 
 
 def measure_once(settings, load_, entry, number, ports):
-    """One broker, started for this run alone."""
-    load_average = os.getloadavg()[0]
+    """One broker, started for this load alone, and the parts of the load with what came of each."""
+    done = []
     with broker_of(entry, ports) as broker:
-        command = Command(settings, load_, broker.address, broker.pid)
-        run = Run(load_.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
-        run.exit_code, run.report, run.error = load(command)
-        if run.exit_code == STOPPED:
-            # Somebody ended loadgen itself: its figures are those of a part.
-            run.error = "loadgen was stopped"
-        elif run.exit_code != 0:
-            run.error = ((run.error or "") + broker.last_words()).removeprefix("; ") or None
-        return run
+        part = load_
+        while part:
+            done.append((part, run_part(settings, part, entry, number, broker)))
+            part = load_.next_part(done)
+    return done
+
+
+def run_part(settings, part, entry, number, broker):
+    load_average = os.getloadavg()[0]
+    command = Command(settings, part, broker.address, broker.pid)
+    run = Run(part.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
+    run.exit_code, run.report, run.error = load(command)
+    if run.exit_code == STOPPED:
+        # Somebody ended loadgen itself: its figures are those of a part.
+        run.error = "loadgen was stopped"
+    elif run.exit_code != 0:
+        run.error = ((run.error or "") + broker.last_words()).removeprefix("; ") or None
+    return run
 
 
 def line(run, load_, rounds):
     """`pairs100-qos0  corecast  2/3  412,345 messages/s  0.61 CPU s/M  p99 8.2 ms`"""
-    head = f"{run.scenario:15} {run.label:12} {run.number}/{rounds}"
+    head = f"{run.scenario:15} {run.label:17} {run.number}/{rounds}"
     if run.report is None:
         return f"{head}  FAILED: {run.error}"
-    figure = load_.main_figure(run.report)
-    cpu = load_.cost(run.report)
-    latency = run.report["traffic"]["latency"]
-    parts = [head, f"{figure:>11,.0f} {load_.unit}" if figure is not None else "no figure"]
-    parts.append(f"{cpu:6.2f} CPU s/M" if cpu is not None else " " * 14)
-    parts.append(f"p99 {latency['p99_us'] / 1000:8.2f} ms" if latency else " " * 15)
+    parts = [head, *load_.figures(run.report)]
     if not run.is_true:
         truth = ", ".join(f"{amount} {name.replace('_', ' ')}" for name, amount in wrongs(run).items())
         parts.append(f"NOT TRUE: {truth or 'failed'}")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# Python for the measure package; sourced by scripts/bench, scripts/tune and scripts/measure/check, which set `root`.
+# Python for the measure package; sourced by scripts/bench, tune, memory, latency and measure/check, which set `root`.
 
 # Makes an environment that can draw, below target/measure, and sets `python`.
 environment() {

@@ -46,14 +46,38 @@ def report(rate, cpu=1.0, lost=0, was_limit=False, p99_us=2_000.0, offered=0.0, 
         "ok": not lost and not problems,
         "problems": list(problems),
         "warnings": [],
-        "load": {"rate_total_s": offered, "receivers_per_message": 1},
+        "load": {
+            "rate_total_s": offered,
+            "receivers_per_message": 1,
+            "topic_bytes": 25.5,
+            "payload_bytes": 16,
+            "bulk_bytes": 65_536,
+        },
         "connect": {"per_s": 1_000.0},
-        "traffic": {"delivered_per_s": rate, "latency": latency},
+        "traffic": {"delivered_per_s": rate, "latency": latency, "bulk_delivered_per_s": 160.0},
         "truth": {"lost": lost, "duplicated": 0, "out_of_order": 0, "foreign": 0},
         "broker": {"cpu_s_per_million": cpu, "memory_peak_bytes": 8 << 20},
-        "loadgen": {"was_limit": was_limit, "cpu_s_per_million": 0.5},
+        "loadgen": {"was_limit": was_limit, "cpu_s_per_million": 0.5, "busiest_thread": 0.4},
         "steps": [],
     }
+
+
+def steps(name, count, each, held, per_s=1e6, busy=0.2):
+    """Those of a script that put `count` things of `each` bytes in and left `held` bytes of each behind."""
+    before = 50 << 20
+
+    def step(name, after, busy):
+        return {
+            "name": name,
+            "count": count,
+            "per_s": per_s,
+            "broker_cpu_s": count / 1e6,
+            "broker_pss_before_bytes": before,
+            "broker_pss_after_bytes": None if after is None else before + after * count,
+            "loadgen_busy": busy,
+        }
+
+    return [step(name, each, busy), step("undoing", held, None)]
 
 
 def run(scenario, label, number, rate, **more):

@@ -52,6 +52,17 @@ class Refusals(unittest.TestCase):
             ("tune", ["--cores", "0..2"], "--cores 0..2: this process may use 1 to"),
             ("tune", ["--cores", "many"], "give numbers of cores such as 1..4"),
             ("tune", ["--scenario", "pair-qos0", "--load", "p2p"], "one --scenario or one --load"),
+            ("memory", ["hive"], "no broker 'hive'"),
+            ("memory", ["127.0.0.1:1883"], "127.0.0.1:1883 runs already, and its process is not known"),
+            ("memory", ["--shards", "1"], "--shards 1: this process may use"),
+            ("memory", ["--shards", "999"], "--shards 999: this process may use"),
+            ("memory", ["--runs", "2"], "--runs 2 is too few"),
+            ("memory", ["--settle", "0"], "0 is not between"),
+            ("memory", ["--scenario", "wills"], "no scenario 'wills'; there are conn-10000"),
+            ("latency", ["--scenario", "qos2"], "no scenario 'qos2'; there are qos0, qos1, bulk"),
+            ("latency", ["--cores", "0,1"], "--cores 0,1: this process may use 1 to"),
+            ("latency", ["localhost:1883"], "localhost:1883 runs already, and its CPUs are not known"),
+            ("latency", ["--runs", "1"], "--runs 1 is too few"),
         ):
             with self.subTest(words):
                 code, _, err = run(program, *words)
@@ -64,6 +75,10 @@ class Refusals(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertIn("scripts/bench --quick corecast mosquitto", out)
         self.assertIn("singlenode-p2p-1K-1K-1K-1K", out)
+        for program, said in (("memory", "filters-70   one filter, 70 % of them exact"), ("latency", "QoS 1 at 90 %")):
+            code, out, _ = run(program, "--help")
+            self.assertEqual(code, 0)
+            self.assertIn(said, out)
 
 
 class Measuring(unittest.TestCase):
@@ -95,6 +110,38 @@ class Measuring(unittest.TestCase):
         for path in folder.rglob("*.*"):
             if path.is_file():
                 self.assertNotIn(str(made.ROOT), path.read_text(), path.name)
+
+    def test_memory_is_reported_by_thing_and_broker(self):
+        words = ["--smoke", "--shards", "2", "corecast", f"mosquitto={FAKES / 'broker'}", "--scenario", "retained"]
+        code, out, err = run("memory", *self.given, *words, "--scenario", "conn-1000")
+        self.assertEqual(code, 0, err)
+        folder, text = self.report()
+        self.assertEqual(len(list((folder / "raw").iterdir())), 6)
+        self.assertIn("| one retained message | 200 | 200 | 200 |", text)
+        self.assertIn("3 B still held", out)
+        self.assertIn("corecast-2-shards ran on CPU 0-1", text)
+        for name in ("memory.svg", "storing.svg"):
+            self.assertIn(f"]({name})", text)
+            self.assertTrue((folder / name).is_file())
+
+    def test_latency_goes_through_the_parts_of_a_course_with_one_process(self):
+        words = ["--smoke", "--scenario", "qos1", "--scenario", "bulk", "--cores", "1", "corecast"]
+        code, out, err = run("latency", *self.given, *words)
+        self.assertEqual(code, 0, err)
+        self.assertIn("2 runs, about", out)
+        folder, text = self.report()
+        self.assertEqual(len(list((folder / "raw").iterdir())), 5)
+        half = json.loads((folder / "raw/pairs-qos1-50.corecast-1-core.1.json").read_text())
+        self.assertIn("--qos 1 --rate 500 ", half["load_command"])
+        self.assertIn("](latency.svg)", text)
+        self.assertIn("raise their p99 by", text)
+
+    def test_what_follows_a_failure_is_not_made_up(self):
+        words = ["--smoke", "--scenario", "qos1", "--cores", "1", "corecast"]
+        code, _, err = run("latency", *self.given, *words, FAKE_LOADGEN_FAILS="1")
+        self.assertEqual(code, 1)
+        self.assertIn("1 of 1 runs failed", err)
+        self.assertIn("| QoS 1 at 50 % | corecast-1-core | - | - | - | - | - | - | - | - | not run |", self.report()[1])
 
     def test_losses_are_the_exit_code_too(self):
         code, _, err = run("bench", *self.given, "--smoke", "corecast", FAKE_LOADGEN_LOSES="corecast.toml")

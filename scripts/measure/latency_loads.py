@@ -1,0 +1,91 @@
+"""What scripts/latency asks of a broker: courses of loads that follow each other with one process of it."""
+
+from dataclasses import dataclass
+
+from .loads import Load, LoadError
+
+PAIRS = "p2p --clients 100"
+BULK_BYTES = 65_536
+# What the pairs send in all while nobody goes as fast as he can.
+MODERATE_PER_S = 20_000
+PERCENTS = (50, 90)
+HALF = 0.5
+# What Corecast is to reach: at half of its maximum rate, and by how much bulk beside the pairs may raise their p99.
+TARGETS_US = {"p99_us": 300.0, "p99_9_us": 1000.0}
+RISE_MAX_US = 1000.0
+
+
+@dataclass(frozen=True)
+class Part(Load):
+    """A load behind the first of its course; `share` of the rate that the first reached is its own, if it has one."""
+
+    share: float = None
+
+    def at(self, rate):
+        """The load as it is run."""
+        if self.share is None:
+            return self
+        arguments = f"{self.arguments} --rate {max(1, int(self.share * rate))}"
+        return Load(self.name, self.title, arguments, is_paced=True)
+
+
+@dataclass(frozen=True)
+class Course(Load):
+    """A load and what follows it."""
+
+    short: str = ""
+
+    def next_part(self, done):
+        _, first = done[0]
+        if len(done) > len(self.parts) or first.report is None:
+            return None
+        return self.parts[len(done) - 1].at(self.main_figure(first.report))
+
+    @property
+    def all(self):
+        return (self, *self.parts)
+
+
+def by_rate(qos):
+    words = f"{PAIRS} --qos {qos}"
+    parts = tuple(
+        Part(f"pairs-qos{qos}-{percent}", f"QoS {qos} at {percent} %", words, is_paced=True, share=percent / 100)
+        for percent in PERCENTS
+    )
+    return Course(
+        f"pairs-qos{qos}-max",
+        f"QoS {qos}, as fast as it goes",
+        f"{words} --window 40",
+        short=f"qos{qos}",
+        parts=parts,
+    )
+
+
+def beside_bulk():
+    words = f"{PAIRS} --qos 0 --rate {MODERATE_PER_S}"
+    bulk = Part(
+        "pairs-bulk",
+        f"QoS 0 at {MODERATE_PER_S:,}/s beside payloads of 64 KiB",
+        f"{words} --bulk {BULK_BYTES}",
+        is_paced=True,
+    )
+    return Course(
+        "pairs-alone",
+        f"QoS 0 at {MODERATE_PER_S:,}/s alone",
+        words,
+        is_paced=True,
+        is_for_one_core=True,
+        short="bulk",
+        parts=(bulk,),
+    )
+
+
+COURSES = (by_rate(0), by_rate(1), beside_bulk())
+
+
+def chosen(names):
+    known = {course.short: course for course in COURSES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise LoadError(f"no scenario '{unknown[0]}'; there are " + ", ".join(known))
+    return [known[name] for name in dict.fromkeys(names)] or list(COURSES)

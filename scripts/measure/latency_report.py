@@ -1,0 +1,217 @@
+"""summary.md of scripts/latency: targets met and missed first, then the tables."""
+
+from .cells import cell_of
+from .cores import show_cores
+from .latency_loads import HALF, RISE_MAX_US, TARGETS_US
+from .report import (
+    LIMIT,
+    UNTRUE,
+    absences,
+    machine,
+    marks,
+    name,
+    pictures,
+    problems,
+    ranged,
+    repeat,
+    truth,
+    warnings,
+)
+from .spread import spread_of
+from .words import count, digits, milliseconds, number
+
+PERCENTILES = ("p50_us", "p99_us", "p99_9_us", "max_us")
+
+
+def rows_of(measured):
+    """A row a load, parts of courses included, in it a cell a broker that it is for."""
+    return [
+        [cell_of(part, entry, measured.runs_of(part, entry)) for entry in measured.entries if entry.can_run(course)]
+        for course in measured.loads
+        for part in course.all
+    ]
+
+
+def summary(measured, charts):
+    rows = [row for row in rows_of(measured) if row]
+    parts = [f"# {measured.topic}, {measured.date}", ""]
+    if not measured.is_complete:
+        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
+    parts += [what(measured), "", *warnings(measured), "## The result", "", *result(measured, rows), ""]
+    parts += [*pictures(charts), *by_rate(measured, rows), *beside_bulk(measured, rows)]
+    parts += [*complaints(rows), *absences(measured), *method(measured), *machine(measured), *repeat(measured)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def what(measured):
+    names = ", ".join(dict.fromkeys(name(entry) for entry in measured.entries)) or "no broker"
+    settings = measured.settings
+    return (
+        f"How late messages of 100 pairs come, with {names}, {count(measured.rounds, 'round')} of "
+        f"{settings.duration_s:g} s in turns, on {measured.host['cpu']} (Linux {measured.host['kernel']}). "
+        "[How to read this](../README.md#latency)."
+    )
+
+
+def result(measured, rows):
+    """A line for each target and broker."""
+    lines = []
+    for row in rows:
+        for cell in row:
+            if getattr(cell.load, "share", None) == HALF:
+                lines += [f"- {cell.entry.label}, {cell.load.title}: {figure}" for figure in against_targets(cell)]
+    for alone, beside in bulk_pairs(rows):
+        rise = rise_of(alone, beside)
+        text = "no figure" if rise is None else f"{judged(rise, RISE_MAX_US, signed)}{doubt(alone, beside)}"
+        lines.append(f"- {alone.entry.label}: 64 KiB payloads beside the pairs raise their p99 by {text}")
+    return lines or ["Nothing could be measured."]
+
+
+def against_targets(cell):
+    for percentile, limit in TARGETS_US.items():
+        spread = cell.latency.get(percentile)
+        text = "no figure" if spread is None else judged(spread, limit, milliseconds) + doubt(cell)
+        yield f"{shown(percentile)} {text}"
+
+
+def judged(spread, limit_us, show):
+    """Met only if every run did; missed if the median did not."""
+    target = f"(target: below {milliseconds(limit_us)} ms)"
+    if spread.high < limit_us:
+        verdict = "met"
+    else:
+        verdict = "**missed**" if spread.median >= limit_us else "**not in every run**"
+    return f"{ranged(spread, show)} ms {target}: {verdict}"
+
+
+def doubt(*cells):
+    """Why a figure is not the broker's alone."""
+    if any(cell.has_untrue_run for cell in cells):
+        return f" {UNTRUE} not every run was true"
+    if any(not cell.kept_up for cell in cells):
+        return ", and it did not keep up"
+    return f" {LIMIT} loadgen was the limit, part of this is its own" if any(cell.was_limit for cell in cells) else ""
+
+
+def shown(percentile):
+    return {"p50_us": "p50", "p99_us": "p99", "p99_9_us": "p99.9", "max_us": "max"}[percentile]
+
+
+def signed(us):
+    return ("-" if us < 0 else "") + milliseconds(abs(us))
+
+
+def bulk_pairs(rows):
+    by_name = {row[0].load.name: row for row in rows}
+    return zip(by_name.get("pairs-alone", []), by_name.get("pairs-bulk", []))
+
+
+def rise_of(alone, beside):
+    """p99 beside bulk less p99 alone, round by round."""
+    before, after = p99_by_round(alone), p99_by_round(beside)
+    return spread_of([after[number] - before[number] for number in before if number in after])
+
+
+def p99_by_round(cell):
+    latencies = {run.number: run.report["traffic"]["latency"] for run in cell.runs if run.report}
+    return {number: latency["p99_us"] for number, latency in latencies.items() if latency}
+
+
+def by_rate(measured, rows):
+    rows = [row for row in rows if row[0].load.name.startswith("pairs-qos")]
+    if not rows:
+        return []
+    lines = [
+        "## At a part of the maximum rate",
+        "",
+        "The maximum is that of a closed loop, 40 messages under way a pair, found with the same process a moment before;",
+        "its latency is that of a full window and says nothing. At a fixed rate latency counts from when a message was due.",
+        f"Median (lowest-highest), milliseconds. {UNTRUE} not every run was true. {LIMIT} loadgen was busy for more than 90 %",
+        "of the time in one of the runs: part of the latency is its own.",
+        "",
+        "| load | broker | messages/s | kept up | p50 | p99 | p99.9 | max | CPU s a million | loadgen busy | truth |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for row in rows:
+        lines += [rate_line(cell, measured.rounds) for cell in row]
+    return [*lines, ""]
+
+
+def rate_line(cell, rounds):
+    has_to = cell.load.is_paced and cell.runs
+    kept_up = "-" if not has_to else "yes" if cell.kept_up else "**no**"
+    fields = [
+        cell.load.title,
+        cell.entry.label,
+        ranged(cell.rate, number) + marks(cell),
+        kept_up,
+        *(ranged(cell.latency.get(percentile), milliseconds) for percentile in PERCENTILES),
+        ranged(cell.cpu, digits),
+        ranged(busy_of(cell), lambda share: f"{share:.0%}"),
+        truth(cell, rounds),
+    ]
+    return "| " + " | ".join(fields) + " |"
+
+
+def busy_of(cell):
+    """loadgen's busiest thread."""
+    return spread_of([run.report["loadgen"]["busiest_thread"] for run in cell.runs if run.report])
+
+
+def beside_bulk(measured, rows):
+    pairs = list(bulk_pairs(rows))
+    if not pairs:
+        return []
+    lines = [
+        "## Beside large payloads",
+        "",
+        "100 pairs at a moderate rate, alone and beside one publisher of 64 KiB payloads, 16 under way, to one subscriber, all",
+        "on one core. The rise is taken round by round. One thread of loadgen serves both, and a message may wait in it behind",
+        "a large payload: that is part of the rise.",
+        "",
+        "| broker | | p50 ms | p99 ms | p99.9 ms | max ms | bulk MiB/s | p99 raised by, ms | loadgen busy | truth |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for alone, beside in pairs:
+        for cell, title in ((alone, "alone"), (beside, "beside bulk")):
+            rise = rise_of(alone, beside) if cell is beside else None
+            fields = [
+                cell.entry.label,
+                title + marks(cell),
+                *(ranged(cell.latency.get(percentile), milliseconds) for percentile in PERCENTILES),
+                ranged(bulk_of(cell), number) if cell is beside else "-",
+                ranged(rise, signed),
+                ranged(busy_of(cell), lambda share: f"{share:.0%}"),
+                truth(cell, measured.rounds),
+            ]
+            lines.append("| " + " | ".join(fields) + " |")
+    return [*lines, ""]
+
+
+def bulk_of(cell):
+    """MiB a second."""
+    reports = [run.report for run in cell.runs if run.report]
+    return spread_of([one["traffic"]["bulk_delivered_per_s"] * one["load"]["bulk_bytes"] / (1 << 20) for one in reports])
+
+
+def complaints(rows):
+    said = [f"- {cell.load.title}: {text}" for row in rows for cell in row for text in problems(cell)]
+    return ["What loadgen and the brokers said:", "", *said, ""] if said else []
+
+
+def method(measured):
+    lines = [
+        "## How it was measured",
+        "",
+        "- A broker is started anew for every round of a course, with the configuration in `scripts/brokers/`; the parts of a",
+        "  course follow each other with the same process. Brokers and numbers of cores take turns.",
+        f"- {measured.settings.warmup_s:g} s of warm-up and {measured.settings.duration_s:g} s measured for each part.",
+    ]
+    for entry in measured.entries:
+        settings = measured.settings.beside(entry)
+        text = f"- {entry.label}: broker on CPU {show_cores(entry.cores)}, loadgen on CPU {show_cores(settings.cores)}"
+        if settings.spins:
+            lines.append(text + ", which never sleeps (`--spin`).")
+        else:
+            lines.append(text + ": **they share CPUs, so rates and latencies are of both together.**")
+    return [*lines, ""]

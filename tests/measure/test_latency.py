@@ -1,0 +1,120 @@
+"""What follows what in scripts/latency, and how its report judges."""
+
+import unittest
+
+import made
+from measure.cells import cell_of
+from measure.latency_loads import COURSES, chosen
+from measure.latency_report import judged, rise_of, summary
+from measure.loads import LoadError
+from measure.spread import spread_of
+from measure.words import milliseconds
+
+QOS0, QOS1, BULK = COURSES
+ONE = made.Entry("corecast-1-core", "corecast", version="1", cores=(0,), load_cores=(1,))
+TWO = made.Entry("corecast-2-cores", "corecast", version="1", cores=(0, 1), load_cores=(0, 1))
+
+
+def runs(entry, course, rounds=3, p99_us=(200.0,), **more):
+    """A round of a course a number; `p99_us` is that of each part at a fixed rate."""
+    made_runs = []
+    for number in range(1, rounds + 1):
+        for place, part in enumerate(course.all):
+            p99 = p99_us[min(place, len(p99_us) - 1)]
+            offered = 1000.0 if part.is_paced else 0.0
+            made_runs.append(made.run(part.name, entry.label, number, 1000.0, p99_us=p99, offered=offered, **more))
+    return made_runs
+
+
+def measured(entries, all_runs, courses, **more):
+    return made.measured(entries, all_runs, loads=list(courses), **more)
+
+
+class Courses(unittest.TestCase):
+    def test_parts_go_at_a_share_of_the_rate_that_was_reached(self):
+        done = [(QOS1, made.run(QOS1.name, "x", 1, 200_001.0))]
+        loads = []
+        while part := QOS1.next_part(done):
+            loads.append(part)
+            done.append((part, made.run(part.name, "x", 1, 5.0)))
+        self.assertEqual(
+            [load.arguments for load in loads],
+            ["p2p --clients 100 --qos 1 --rate 100000", "p2p --clients 100 --qos 1 --rate 180000"],
+        )
+        self.assertEqual([load.name for load in loads], [part.name for part in QOS1.parts])
+        self.assertTrue(all(load.is_paced for load in loads))
+
+    def test_nothing_follows_what_has_no_figures(self):
+        failed = made.Run(QOS0.name, "x", 1, "", "", exit_code=1, error="no report")
+        self.assertIsNone(QOS0.next_part([(QOS0, failed)]))
+
+    def test_large_payloads_come_beside_the_same_pairs(self):
+        (part,) = BULK.parts
+        self.assertEqual(BULK.next_part([(BULK, made.run(BULK.name, "x", 1, 5.0))]), part)
+        self.assertEqual(part.arguments, BULK.arguments + " --bulk 65536")
+
+    def test_the_course_for_one_core_is_run_on_one_core(self):
+        self.assertTrue(ONE.can_run(BULK) and not TWO.can_run(BULK) and TWO.can_run(QOS0))
+
+    def test_names_choose_and_an_unknown_one_is_told(self):
+        self.assertEqual(chosen(["bulk", "qos0", "bulk"]), [BULK, QOS0])
+        with self.assertRaisesRegex(LoadError, "no scenario 'qos2'; there are qos0, qos1, bulk"):
+            chosen(["qos2"])
+
+
+class Verdicts(unittest.TestCase):
+    def test_a_target_is_met_by_every_run_or_not_at_all(self):
+        for values, verdict in (
+            ([100, 200, 299], "met"),
+            ([100, 200, 300], "**not in every run**"),
+            ([100, 300, 400], "**missed**"),
+        ):
+            text = judged(spread_of(values), 300.0, milliseconds)
+            self.assertTrue(text.endswith(f"(target: below 0.300 ms): {verdict}"), text)
+
+    def test_the_rise_is_taken_round_by_round(self):
+        alone, beside = (cell_of(part, ONE, []) for part in BULK.all)
+        alone.runs = [made.run("a", "x", number, 1, p99_us=p99) for number, p99 in ((1, 100.0), (2, 900.0), (3, 500.0))]
+        beside.runs = [made.run("b", "x", number, 1, p99_us=p99) for number, p99 in ((1, 150.0), (2, 940.0))]
+        rise = rise_of(alone, beside)
+        self.assertEqual((rise.low, rise.high, rise.count), (40.0, 50.0, 2))
+
+
+class Report(unittest.TestCase):
+    def test_met_and_missed_targets_are_told_alike(self):
+        text = summary(measured([ONE], runs(ONE, QOS0) + runs(ONE, QOS1, p99_us=(900.0,)), (QOS0, QOS1)), [])
+        self.assertIn("- corecast-1-core, QoS 0 at 50 %: p99 0.200 (0.200-0.200) ms (target: below 0.300 ms): met", text)
+        self.assertIn("QoS 1 at 50 %: p99 0.900 (0.900-0.900) ms (target: below 0.300 ms): **missed**", text)
+        self.assertIn("QoS 1 at 50 %: p99.9 1.80 (1.80-1.80) ms (target: below 1.00 ms): **missed**", text)
+        self.assertNotIn("90 %: p99", text.split("## At a part")[0], "the target is for half of the rate")
+        self.assertIn("| QoS 0 at 90 % | corecast-1-core | 1,000 (1,000-1,000) | yes |", text)
+
+    def test_what_makes_a_figure_doubtful_stands_beside_it(self):
+        for more, said in (
+            ({"was_limit": True}, "met † loadgen was the limit"),
+            ({"lost": 3}, "met ⚠ not every run was true"),
+        ):
+            text = summary(measured([ONE], runs(ONE, QOS0, **more), [QOS0]), [])
+            self.assertIn(said, text)
+        slow = runs(ONE, QOS0)
+        for run in slow:
+            run.report["traffic"]["delivered_per_s"] = 500.0
+        text = summary(measured([ONE], slow, [QOS0]), [])
+        self.assertIn("met, and it did not keep up", text)
+        self.assertIn("| **no** |", text)
+
+    def test_cores_that_are_shared_are_said_and_bulk_is_for_one_core(self):
+        all_runs = runs(ONE, BULK, p99_us=(100.0, 1500.0)) + runs(TWO, QOS0)
+        text = summary(measured([ONE, TWO], all_runs, COURSES), [])
+        self.assertIn("corecast-2-cores: broker on CPU 0-1, loadgen on CPU 0-1: **they share CPUs", text)
+        self.assertIn("corecast-1-core: broker on CPU 0, loadgen on CPU 1, which never sleeps", text)
+        self.assertIn("raise their p99 by 1.40 (1.40-1.40) ms (target: below 1.00 ms): **missed**", text)
+        self.assertNotIn("| corecast-2-cores | alone", text)
+        self.assertIn("| 10 (10-10) |", text, "160 payloads of 64 KiB are 10 MiB")
+
+    def test_it_can_be_written_when_nothing_was_measured(self):
+        self.assertIn("Nothing could be measured.", summary(measured([], [], COURSES), []))
+
+
+if __name__ == "__main__":
+    unittest.main()
