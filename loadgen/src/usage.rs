@@ -134,8 +134,7 @@ mod tests {
         assert_eq!(pss_bytes("1-2 ---p [rollup]\nRss:    1732 kB\nPss:     261 kB\nPss_Dirty:  1 kB\n"), Some(267_264));
         assert_eq!(pss_bytes("Rss:    1732 kB\n"), None);
         assert_eq!(proportional_bytes(&[]), None);
-        let (part, all) = (proportional_bytes(&[std::process::id()]), usage(&[std::process::id()]));
-        assert!(part.expect("it is ours") <= 2 * all.expect("it runs").resident_bytes);
+        assert!(proportional_bytes(&[std::process::id()]).expect("it is ours") > 100_000);
     }
 
     #[test]
