@@ -1,0 +1,206 @@
+"""scripts/soak: hours of steady traffic while clients come and go, and whether memory grows meanwhile."""
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from . import host
+from .brokers import KINDS, Entry, version_of
+from .cores import check_cores, parse_cores, show_cores, usable_cores
+from .loadgen import Command, Settings, load
+from .loads import free_load
+from .options import ROOT, UsageError, add_places, main, new_parser, programs
+from .process import Ports, Started, raise_open_files
+from .store import new_folder, write_json, write_text
+
+PROG = "scripts/soak"
+MINUTES = 60.0
+# One round: what clients do besides the steady traffic. Each undoes what it has done.
+CHURN = (
+    "reconnect-storm --scale 0.1",
+    "takeover-storm --scale 0.1",
+    "filters --topics 20000 --subscribers 20 --exact 70",
+    "retained --topics 20000 --subscribers 5",
+    "offline-sessions --subscribers 200 --topics 100",
+    "fanout --subscribers 200 --qos 1 --window 50 --duration 2",
+    "sharedsub --publishers 20 --subscribers 5 --rate 2000 --duration 2",
+    "p2p --clients 10 --window 8 --payload 65536 --duration 2",
+    "p2p --clients 50 --qos 2 --window 20 --protocol 5 --duration 2",
+    "conn --clients 2000 --connect-rate 0 --duration 0.2",
+)
+# The memory of the last third of the rounds may lie so much above that of the second third.
+GROWTH_MAX = 0.05
+GROWTH_BYTES_MAX = 1 << 20
+# Before the memory is looked at: longer than Corecast waits before it gives memory back.
+SETTLE_S = 12.0
+ROUNDS_MIN = 6
+
+DESCRIPTION = """\
+Runs Corecast for a long time under steady traffic (pairs, QoS 1) while other clients come and go: reconnecting,
+taking over, subscribing, leaving messages behind. Looks at its memory after each round, and says whether it grows and
+whether every message was accounted for."""
+
+EPILOG = f"""\
+examples:
+  scripts/soak                          an hour
+  scripts/soak --minutes 480            eight hours
+  scripts/soak --cores 0,1 --rate 20000 two shards, more traffic
+
+Memory grows if the median after the last third of the rounds is more than {GROWTH_MAX:.0%} and 1 MiB above that after the
+second third. Exit code 0: it did not grow and all was true; 1: else; 2: bad flags."""
+
+
+@dataclass
+class Look:
+    """The memory after one round."""
+
+    elapsed_s: float
+    pss_bytes: int
+
+
+@dataclass
+class Soak:
+    """All that happened."""
+
+    looks: list
+    failures: list
+    steady: dict
+
+
+def new_arguments():
+    parser = new_parser(PROG, DESCRIPTION, EPILOG)
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="N", help=f"how long [default: {MINUTES:g}]")
+    parser.add_argument("--rate", type=int, default=2000, metavar="N", help="steady messages a second [default: 2000]")
+    parser.add_argument("--cores", metavar="LIST", help="CPUs for the broker [default: all]")
+    parser.add_argument(
+        "--settle", type=float, default=SETTLE_S, metavar="SECONDS", help=f"before each look [default: {SETTLE_S:g}]"
+    )
+    add_places(parser)
+    return parser
+
+
+def soak(words):
+    arguments = new_arguments().parse_args(words)
+    if not 0 < arguments.minutes <= 10_000 or arguments.rate < 1 or arguments.settle < 0:
+        raise UsageError("--minutes has to be above 0, --rate at least 1, --settle not below 0")
+    usable = usable_cores()
+    cores = check_cores(parse_cores(arguments.cores), usable) if arguments.cores else usable
+    load_cores = check_cores(parse_cores(arguments.load_cores), usable) if arguments.load_cores else usable
+    open_files = raise_open_files()
+    corecast, loadgen = programs(arguments, True)
+    version = version_of(KINDS["corecast"], corecast.resolve())
+    entry = Entry("corecast", "corecast", program=corecast.resolve(), version=version, cores=tuple(cores))
+    settings = Settings(loadgen, tuple(load_cores), spins=False, duration_s=2.0, warmup_s=0.2)
+    folder = new_folder(arguments.results, time.strftime("%Y-%m-%d"), arguments.topic or "soak")
+    with Started(entry, Ports(arguments.port)) as broker:
+        happened = run(broker, settings, arguments)
+    facts = host.facts(ROOT) | {"open_files": open_files}
+    write_json(folder / "raw.json", {"host": facts, "looks": [vars(look) for look in happened.looks], **kept(happened)})
+    text, is_good = summary(happened, entry, arguments, facts)
+    write_text(folder / "summary.md", text)
+    print(text)
+    return 0 if is_good else 1
+
+
+def kept(happened):
+    return {"failures": happened.failures, "steady": happened.steady}
+
+
+def run(broker, settings, arguments):
+    """Steady traffic in a thread of its own, rounds of churn here, until the time is over."""
+    seconds = arguments.minutes * 60
+    happened = Soak([], [], {})
+    steady = free_load(f"p2p --clients 100 --qos 1 --rate {arguments.rate} --prefix steady", 0)
+    background = replace(settings, duration_s=seconds)
+    thread = threading.Thread(target=lambda: happened.steady.update(outcome(background, steady, broker)))
+    began = time.monotonic()
+    thread.start()
+    number = 0
+    while time.monotonic() - began < seconds and broker.process.poll() is None:
+        number += 1
+        for words in CHURN:
+            ended = outcome(settings, free_load(f"{words} --prefix churn{number}", 0), broker)
+            if not ended["is_true"]:
+                happened.failures.append(f"round {number}, {words}: {ended['said']}")
+        time.sleep(arguments.settle)
+        if broker.process.poll() is None:
+            look = Look(time.monotonic() - began, pss_of(broker.pid))
+            happened.looks.append(look)
+            print(f"{look.elapsed_s / 60:6.1f} min  {look.pss_bytes / (1 << 20):8.2f} MiB", flush=True)
+    thread.join()
+    if broker.process.poll() is not None:
+        happened.failures.append(f"the broker ended{broker.last_words()}")
+    return happened
+
+
+def outcome(settings, what, broker):
+    """What came of one run of loadgen, short."""
+    code, report, error = load(Command(settings, what, broker.address, broker.pid))
+    said = [error] if error else [*report["problems"], f"exit code {code}"] if report else ["no report"]
+    truth = report and report["truth"]
+    return {"is_true": code == 0, "said": "; ".join(said), "truth": truth, "latency": report and report["traffic"]["latency"]}
+
+
+def pss_of(pid):
+    """Proportional set size in bytes."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+
+
+def growth(looks):
+    """(bytes after the second third, bytes after the last third) as medians; `None` if there are too few rounds."""
+    if len(looks) < ROUNDS_MIN:
+        return None
+    third = len(looks) // 3
+    return tuple(int(median(look.pss_bytes for look in part)) for part in (looks[third:-third], looks[-third:]))
+
+
+def grows(before, after):
+    return after - before > max(GROWTH_MAX * before, GROWTH_BYTES_MAX)
+
+
+def summary(happened, entry, arguments, facts):
+    """The text, and whether all is well."""
+    found = growth(happened.looks)
+    is_true = happened.steady.get("is_true", False) and not happened.failures
+    if found is None:
+        verdict = f"**Cannot tell**: fewer than {ROUNDS_MIN} rounds."
+    elif grows(*found):
+        verdict = f"**Memory grew**: {mib(found[0])} after the second third of the rounds, {mib(found[1])} after the last."
+    else:
+        verdict = f"**Memory did not grow**: {mib(found[0])} after the second third of the rounds, {mib(found[1])} after the last."
+    latency = happened.steady.get("latency") or {}
+    lines = [
+        f"# Soak of {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}",
+        "",
+        f"Corecast {entry.version} on CPU {show_cores(entry.cores)}, {facts['cpu']}, Linux {facts['kernel']}.",
+        f"Steady: 100 pairs, QoS 1, {arguments.rate} messages a second in all. Beside it rounds of churn, each of:",
+        "",
+        *(f"- `loadgen {words}`" for words in CHURN),
+        "",
+        verdict + (" Every message was accounted for." if is_true else ""),
+        "",
+        f"Steady traffic: {happened.steady.get('truth')}, latency in us {latency}.",
+        "",
+        *(f"- **{text}**" for text in happened.failures),
+        *([""] if happened.failures else []),
+        "| minutes | PSS, MiB |",
+        "|---:|---:|",
+        *(f"| {look.elapsed_s / 60:.1f} | {look.pss_bytes / (1 << 20):.2f} |" for look in happened.looks),
+        "",
+        f"Commit {facts['commit']}. Repeat it: `{PROG} --minutes {arguments.minutes:g} --rate {arguments.rate}`.",
+        "",
+    ]
+    return "\n".join(lines), is_true and found is not None and not grows(*found)
+
+
+def mib(amount):
+    return f"{amount / (1 << 20):.2f} MiB"
+
+
+if __name__ == "__main__":
+    sys.exit(main(soak, PROG))

@@ -1,0 +1,58 @@
+"""What scripts/soak calls growth, and what it says of a soak that went wrong."""
+
+import argparse
+import unittest
+
+import made
+from measure.options import UsageError
+from measure.soak import Look, Soak, growth, grows, soak, summary
+
+MIB = 1 << 20
+FACTS = {"cpu": "a CPU", "kernel": "6", "commit": "abc"}
+
+
+def looks(*sizes):
+    return [Look(60.0 * number, int(size * MIB)) for number, size in enumerate(sizes, 1)]
+
+
+def told(happened):
+    arguments = argparse.Namespace(minutes=9.0, rate=100)
+    entry = made.entry("corecast", "corecast")
+    return summary(happened, entry, arguments, FACTS)
+
+
+class Growth(unittest.TestCase):
+    def test_the_first_third_is_warming_up(self):
+        self.assertEqual(growth(looks(1, 2, 9, 9, 9, 9)), (9 * MIB, 9 * MIB))
+        self.assertEqual(growth(looks(1, 1, 9, 9, 20, 20)), (9 * MIB, 20 * MIB))
+        self.assertIsNone(growth(looks(1, 2, 3, 4, 5)))
+
+    def test_a_little_is_not_growth(self):
+        self.assertFalse(grows(10 * MIB, 11 * MIB))
+        self.assertTrue(grows(10 * MIB, 11 * MIB + 1))
+        self.assertFalse(grows(1000 * MIB, 1050 * MIB))
+        self.assertTrue(grows(1000 * MIB, 1051 * MIB))
+
+
+class Words(unittest.TestCase):
+    def test_steady_and_true_is_good(self):
+        text, is_good = told(Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": True}))
+        self.assertTrue(is_good)
+        self.assertIn("**Memory did not grow**: 9.00 MiB", text)
+        self.assertIn("Every message was accounted for.", text)
+
+    def test_growth_an_untrue_run_and_too_few_rounds_are_not(self):
+        for happened, words in (
+            (Soak(looks(9, 9, 9, 9, 19, 19), [], {"is_true": True}), "**Memory grew**: 9.00 MiB"),
+            (Soak(looks(9, 9, 9, 9, 9, 9), ["round 2, conn: lost"], {"is_true": True}), "- **round 2, conn: lost**"),
+            (Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": False}), "did not grow"),
+            (Soak(looks(9, 9), [], {"is_true": True}), "**Cannot tell**"),
+        ):
+            text, is_good = told(happened)
+            self.assertFalse(is_good)
+            self.assertIn(words, text)
+
+    def test_flags_that_make_no_sense_are_refused(self):
+        for words in (["--minutes", "0"], ["--rate", "0"], ["--settle", "-1"]):
+            with self.assertRaises(UsageError):
+                soak(words)
