@@ -49,7 +49,7 @@ fn route(criterion: &mut Criterion, router: &mut Router, filters: u32, id: Bench
 fn subscribe(criterion: &mut Criterion, router: &mut Router, wildcards: Wildcards, id: BenchmarkId) {
     let text = match wildcards {
         Wildcards::None => "building/7/floor/3/temperature",
-        Wildcards::Plus | Wildcards::Mixed => "building/7/+/3/temperature",
+        Wildcards::Plus | Wildcards::Mixed | Wildcards::Shapes => "building/7/+/3/temperature",
         Wildcards::Hash => "building/7/floor/#",
     };
     let filter = TopicFilter::parse(ProtocolVersion::V5, text).expect("valid");

@@ -8,6 +8,10 @@ use std::time::Duration;
 /// Most shards one process may have: a set of peers is one 64-bit word.
 pub const SHARDS_MAX: usize = 64;
 
+/// Shapes of wildcard filters that one shard finds by hash, each of which costs every publication a probe; filters of
+/// further shapes are kept in a tree.
+pub const SHAPES_MAX: usize = 16;
+
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {

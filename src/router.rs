@@ -6,13 +6,19 @@
 //! subscribed to; nothing of a subscription is left when it has gone; and a choice depends on nothing but the seed and
 //! the calls so far.
 
+mod asked;
 mod hash;
 mod index;
 mod interest;
+mod levels;
+mod masks;
 mod retained;
 mod route;
 mod scan;
+mod shape;
+mod shapes;
 mod shared;
+mod slots;
 mod subscribers;
 mod symbols;
 mod table;
@@ -23,17 +29,19 @@ mod words;
 
 use std::num::NonZeroU32;
 
+use self::asked::{Asked, Room};
 use self::hash::Keys;
-use self::index::{is_wildcard, Index};
+use self::index::Index;
 pub use self::interest::Interest;
 use self::interest::PeerInterest;
+use self::levels::Levels;
 pub use self::retained::{Retained, RetainedScan};
 use self::route::Merge;
 pub use self::route::Route;
+pub use self::shape::Shape;
 pub use self::shared::ShareWeight;
 use self::shared::Shared;
 use self::subscribers::{Left, Subscriber, Subscribers};
-use self::trie::Frontier;
 pub use self::words::{FilterKey, Options, PeerSet, Receiver, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::limits::SHARDS_MAX;
 use crate::mqtt::{matches, ProtocolVersion, TopicFilter, TopicName};
@@ -48,7 +56,7 @@ pub struct Router {
     interest: PeerInterest,
     retained: Retained,
     merge: Merge,
-    frontier: Frontier,
+    room: Room,
     found: Vec<u32>,
     changes: u64,
 }
@@ -119,7 +127,7 @@ impl Router {
             retained: Retained::new(keys.clone(), shards),
             keys,
             merge: Merge::default(),
-            frontier: Frontier::default(),
+            room: Room::default(),
             found: Vec::new(),
             changes: 1,
         }
@@ -128,20 +136,19 @@ impl Router {
     /// Who gets a publication that enters here. `publisher` is the session that published it, if it is one of ours.
     /// Whatever `into` held is forgotten.
     pub fn route(&mut self, topic: TopicName<'_>, publisher: Option<SessionKey>, into: &mut Route) {
-        let topic = topic.as_str();
-        let hash = self.keys.text(topic);
-        self.route_plain(hash, topic, publisher, into);
+        let mut asked = Asked::new(&self.keys, topic.as_str(), &mut self.room);
+        fill_plain(&self.plain, &mut self.merge, &mut asked, &mut self.found, publisher, into);
         if self.shared.has_groups() {
-            self.shared.choose(hash, topic, &mut self.frontier, &mut self.found, &mut into.shared);
+            self.shared.choose(&mut asked, &mut self.found, &mut into.shared);
         }
-        into.peers = self.interest.peers(hash, topic, &mut self.frontier, &mut self.found);
+        into.peers = self.interest.peers(&mut asked, &mut self.found);
     }
 
     /// Who gets a publication that came from a peer: the sessions of this shard with plain subscriptions. The shard it
     /// entered at has seen to the rest.
     pub fn route_local(&mut self, topic: TopicName<'_>, into: &mut Route) {
-        let topic = topic.as_str();
-        self.route_plain(self.keys.text(topic), topic, None, into);
+        let mut asked = Asked::new(&self.keys, topic.as_str(), &mut self.room);
+        fill_plain(&self.plain, &mut self.merge, &mut asked, &mut self.found, None, into);
     }
 
     /// How often anything has changed that decides who gets a publication. What [`Router::route`] has answered holds
@@ -166,9 +173,8 @@ impl Router {
             let is_new = self.plain.value_mut(handle).is_some_and(|known| known.insert(subscriber));
             return Subscribed { key: FilterKey::plain(handle), is_new, interest: None };
         }
-        let interest = self.interest_in(filter);
-        let handle = self.plain.insert(filter, Subscribers::One(subscriber));
-        Subscribed { key: FilterKey::plain(handle), is_new: true, interest }
+        let (handle, interest) = self.plain.insert(filter, Subscribers::One(subscriber));
+        Subscribed { key: FilterKey::plain(handle), is_new: true, interest: self.if_peers(interest) }
     }
 
     /// Ends the subscription of a session with exactly this filter; `None` if it has none.
@@ -288,6 +294,11 @@ impl Router {
     pub fn meets(&self, interest: &Interest, topic: &str) -> bool {
         match interest {
             Interest::Exact(hash) => *hash == self.keys.text(topic),
+            Interest::Shaped(shape, hash) => {
+                let mut levels = Levels::default();
+                levels.reach(&self.keys, topic, shape.depth());
+                shape.admits(&levels) && shape.hash(&self.keys, shape.seed(&self.keys), &levels) == *hash
+            }
             Interest::Wildcard(filter) => matches(filter, topic),
         }
     }
@@ -313,14 +324,6 @@ impl Router {
         self.plain.is_empty() && self.shared.is_empty() && self.interest.is_empty()
     }
 
-    #[inline]
-    fn route_plain(&mut self, hash: u64, topic: &str, publisher: Option<SessionKey>, into: &mut Route) {
-        into.clear();
-        self.found.clear();
-        self.plain.matches(hash, topic, &mut self.frontier, &mut self.found);
-        self.merge.fill(&self.plain, &self.found, publisher, into);
-    }
-
     fn unsubscribe_handle(&mut self, session: SessionKey, handle: u32) -> Option<Unsubscribed> {
         self.changes += 1;
         let key = FilterKey::plain(handle);
@@ -328,26 +331,34 @@ impl Router {
             Left::Absent => None,
             Left::Some => Some(Unsubscribed { key, interest: None }),
             Left::None => {
-                let (filter, _) = self.plain.remove(handle);
-                Some(Unsubscribed { key, interest: self.interest_in(&filter) })
+                let (_, interest) = self.plain.remove(handle);
+                Some(Unsubscribed { key, interest: self.if_peers(interest) })
             }
         }
     }
 
-    /// What peers hear when `filter` is about to be stored or has been removed: nothing if an exact filter with the same
-    /// hash is stored, as that is one interest to them.
-    fn interest_in(&self, filter: &str) -> Option<Interest> {
-        if self.shards == 1 {
-            return None;
-        }
-        if is_wildcard(filter) {
-            return Some(Interest::Wildcard(filter.into()));
-        }
-        let hash = self.keys.text(filter);
-        (!self.plain.has_exact_hash(hash)).then_some(Interest::Exact(hash))
+    /// An interest, if there is anybody to tell.
+    fn if_peers(&self, interest: Option<Interest>) -> Option<Interest> {
+        interest.filter(|_| self.shards > 1)
     }
 
     fn assert_peer(&self, peer: u8) {
         assert!(peer < self.shards && peer != self.shard, "a peer is another shard of this process");
     }
+}
+
+/// Replaces what is in `into` by the sessions with plain subscriptions.
+#[inline]
+fn fill_plain(
+    plain: &Index<Subscribers>,
+    merge: &mut Merge,
+    asked: &mut Asked<'_>,
+    found: &mut Vec<u32>,
+    publisher: Option<SessionKey>,
+    into: &mut Route,
+) {
+    into.clear();
+    found.clear();
+    plain.matches(asked, found);
+    merge.fill(plain, found, publisher, into);
 }

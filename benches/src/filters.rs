@@ -21,12 +21,19 @@ pub enum Wildcards {
     Hash,
     /// A third each of the others.
     Mixed,
+    /// In every sixteenth filter elsewhere: fifteen shapes, all of which could match each topic.
+    Shapes,
 }
 
 impl Wildcards {
-    /// All four, with the name that results know them by.
-    pub const ALL: [(Wildcards, &'static str); 4] =
-        [(Wildcards::None, "exact"), (Wildcards::Plus, "plus"), (Wildcards::Hash, "hash"), (Wildcards::Mixed, "mixed")];
+    /// All five, with the name that results know them by.
+    pub const ALL: [(Wildcards, &'static str); 5] = [
+        (Wildcards::None, "exact"),
+        (Wildcards::Plus, "plus"),
+        (Wildcards::Hash, "hash"),
+        (Wildcards::Mixed, "mixed"),
+        (Wildcards::Shapes, "shapes"),
+    ];
 
     fn filter(self, number: u32) -> String {
         let (site, device) = (number / 1000, number % 1000);
@@ -35,6 +42,17 @@ impl Wildcards {
             Wildcards::Plus => format!("site/{site}/+/{device}/temperature"),
             Wildcards::Hash => format!("site/{site}/device/{device}/#"),
             Wildcards::Mixed => [Wildcards::None, Wildcards::Plus, Wildcards::Hash][number as usize % 3].filter(number),
+            Wildcards::Shapes => {
+                let kind = number % 16;
+                let level = |bit: u32, text| if (kind >> bit) & 1 == 0 { text } else { "+" };
+                let end = match kind >> 2 {
+                    0 => "temperature",
+                    1 => "+",
+                    2 => "temperature/#",
+                    _ => "+/#",
+                };
+                format!("{}/{site}/{}/{device}/{end}", level(0, "site"), level(1, "device"))
+            }
         }
     }
 }

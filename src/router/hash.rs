@@ -13,6 +13,11 @@ pub(super) type PassThrough = BuildHasherDefault<PassThroughHasher>;
 pub(super) struct Keys {
     text: RandomState,
     edge: u64,
+    level: u64,
+    position: u64,
+    within: u64,
+    end: u64,
+    shape: u64,
     /// Tests narrow this to a few bits, so that collisions happen at every step.
     #[cfg(test)]
     mask: u64,
@@ -23,11 +28,12 @@ impl Keys {
         let mut state = seed;
         let text = RandomState::with_seeds(next(&mut state), next(&mut state), next(&mut state), next(&mut state));
         // Odd: a multiplication by it loses nothing.
-        let edge = next(&mut state) | 1;
+        let [edge, position, within, end, shape] = std::array::from_fn(|_| next(&mut state) | 1);
+        let level = next(&mut state);
         #[cfg(not(test))]
-        return Keys { text, edge };
+        return Keys { text, edge, level, position, within, end, shape };
         #[cfg(test)]
-        Keys { text, edge, mask: u64::MAX }
+        Keys { text, edge, level, position, within, end, shape, mask: u64::MAX }
     }
 
     /// Keys that give only `2^bits` different hashes.
@@ -54,8 +60,37 @@ impl Keys {
     #[inline]
     pub(super) fn edge(&self, node: u32, symbol: u32) -> u64 {
         let pair = (u64::from(node) << 32) | u64::from(symbol);
-        let product = u128::from(pair ^ self.edge.rotate_left(32)) * u128::from(self.edge);
-        self.narrowed((product >> 64) as u64 ^ product as u64)
+        self.narrowed(fold(pair ^ self.edge.rotate_left(32), self.edge))
+    }
+
+    /// What the hash of a level begins with: its position, so that levels that change places are others.
+    #[inline]
+    pub(super) fn level(&self, position: usize) -> u64 {
+        self.level.wrapping_add(self.position.wrapping_mul(position as u64))
+    }
+
+    /// Goes on with eight bytes of a level.
+    #[inline]
+    pub(super) fn extend_level(&self, state: u64, word: u64) -> u64 {
+        fold(state ^ word, self.within)
+    }
+
+    /// Ends the hash of a level with the seven bytes or fewer that are left of it. By another factor than
+    /// [`Keys::extend_level`], so that a level and the beginning of a longer one are others.
+    #[inline]
+    pub(super) fn end_level(&self, state: u64, word: u64) -> u64 {
+        fold(state ^ word, self.end)
+    }
+
+    /// What the hashes of one shape differ by from those of all others.
+    pub(super) fn shape(&self, shape: u64) -> u64 {
+        fold(shape ^ self.shape.rotate_left(32), self.shape)
+    }
+
+    /// Hash of a shape, by what [`Keys::shape`] gave, and the sum of the hashes of levels.
+    #[inline]
+    pub(super) fn levels(&self, shape: u64, sum: u64) -> u64 {
+        self.narrowed(fold(sum ^ shape, self.shape))
     }
 
     #[inline]
@@ -90,6 +125,13 @@ impl Hasher for PassThroughHasher {
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
+}
+
+/// All 128 bits of a product, folded.
+#[inline]
+fn fold(value: u64, factor: u64) -> u64 {
+    let product = u128::from(value) * u128::from(factor);
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// SplitMix64: spreads one seed over several.

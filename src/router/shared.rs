@@ -9,11 +9,11 @@ use std::ops::Bound;
 
 use slab::Slab;
 
+use super::asked::Asked;
 use super::hash::Keys;
 use super::index::Index;
 use super::subscribers::{Subscriber, Wishes};
 use super::table::Table;
-use super::trie::Frontier;
 use super::words::{Receiver, SessionKey, ShareKey, ShareTarget, SharedPick};
 
 /// What peers are told of a group whenever it changes: the members it has on one shard.
@@ -148,17 +148,10 @@ impl Shared {
         self.drop_if_empty(handle);
     }
 
-    /// Appends a choice for each group that matches `topic`, whose hash is `hash`. `found` is room to work in.
-    pub(super) fn choose(
-        &mut self,
-        hash: u64,
-        topic: &str,
-        frontier: &mut Frontier,
-        found: &mut Vec<u32>,
-        picks: &mut Vec<SharedPick>,
-    ) {
+    /// Appends a choice for each group that matches a topic. `found` is room to work in.
+    pub(super) fn choose(&mut self, asked: &mut Asked<'_>, found: &mut Vec<u32>, picks: &mut Vec<SharedPick>) {
         found.clear();
-        self.index.matches(hash, topic, frontier, found);
+        self.index.matches(asked, found);
         for &filter in found.iter() {
             let Some(groups) = self.index.value(filter) else { continue };
             for &handle in groups {
@@ -190,7 +183,7 @@ impl Shared {
         let handle = self.groups.vacant_key() as u32;
         let filter = match self.index.find(filter) {
             Some(known) => known,
-            None => self.index.insert(filter, Vec::with_capacity(1)),
+            None => self.index.insert(filter, Vec::with_capacity(1)).0,
         };
         self.index.value_mut(filter).expect("found or made above").push(handle);
         let members = Members::default();
@@ -212,7 +205,8 @@ impl Shared {
             return;
         }
         let Group { key, filter, .. } = self.groups.remove(handle as usize);
-        self.by_text.remove(key.0, handle);
+        let was_known = self.by_text.remove(key.0, handle);
+        debug_assert!(was_known, "a group is found by its text as long as it is there");
         let groups = self.index.value_mut(filter).expect("a group's filter is stored as long as the group");
         groups.retain(|&other| other != handle);
         if groups.is_empty() {
@@ -312,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::mqtt::QoS;
+    use crate::router::asked::Room;
     use crate::router::words::Options;
 
     const SHARE: &str = "$share/g/a/+";
@@ -334,8 +329,8 @@ mod tests {
         let (mut members, mut peers) = (BTreeMap::new(), BTreeMap::new());
         let mut picks = Vec::new();
         for _ in 0..times {
-            let hash = shared.keys.text("a/b");
-            shared.choose(hash, "a/b", &mut Frontier::default(), &mut Vec::new(), &mut picks);
+            let (keys, mut room) = (shared.keys.clone(), Room::default());
+            shared.choose(&mut Asked::new(&keys, "a/b", &mut room), &mut Vec::new(), &mut picks);
         }
         for pick in picks {
             match pick.target {

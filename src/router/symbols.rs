@@ -60,7 +60,8 @@ impl Symbols {
         found.uses -= 1;
         if found.uses == 0 {
             let gone = self.symbols.remove(symbol as usize);
-            self.by_text.remove(self.keys.bytes(gone.text.as_bytes()), symbol);
+            let was_known = self.by_text.remove(self.keys.bytes(gone.text.as_bytes()), symbol);
+            assert!(was_known, "only what was inserted is removed");
             if self.symbols.is_empty() {
                 self.symbols = Slab::new();
             }

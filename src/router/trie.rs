@@ -18,6 +18,7 @@ pub(super) struct Trie {
     /// First of the vacant nodes, chained by `parent`.
     vacant: u32,
     used: usize,
+    filters: usize,
     edges: Table,
     symbols: Symbols,
 }
@@ -49,23 +50,18 @@ impl Trie {
     pub(super) fn new(keys: Keys) -> Trie {
         let symbols = Symbols::new(keys.clone());
         let root = Node::new(NONE, NONE);
-        Trie { keys, nodes: vec![root], vacant: NONE, used: 0, edges: Table::default(), symbols }
+        Trie { keys, nodes: vec![root], vacant: NONE, used: 0, filters: 0, edges: Table::default(), symbols }
     }
 
     /// No filter, no node beside the root, no edge and no level left.
     pub(super) fn is_empty(&self) -> bool {
         let root = &self.nodes[ROOT as usize];
-        self.used == 0 && root.is_bare() && self.edges.is_empty() && self.symbols.len() == 0
-    }
-
-    /// Whether no walk can find anything.
-    #[inline]
-    fn is_barren(&self) -> bool {
-        self.used == 0 && self.nodes[ROOT as usize].hash == NONE
+        self.filters == 0 && self.used == 0 && root.is_bare() && self.edges.is_empty() && self.symbols.len() == 0
     }
 
     /// Stores `number` for a filter that has none.
     pub(super) fn insert(&mut self, filter: &str, number: u32) {
+        self.filters += 1;
         let mut node = ROOT;
         for level in filter.split('/') {
             node = match level {
@@ -93,6 +89,7 @@ impl Trie {
         let node = &mut self.nodes[at as usize];
         let slot = if ends_in_hash { &mut node.hash } else { &mut node.filter };
         let number = some(std::mem::replace(slot, NONE))?;
+        self.filters -= 1;
         self.prune(at);
         Some(number)
     }
@@ -100,7 +97,7 @@ impl Trie {
     /// Appends the numbers of all filters that match `topic`, each once, in an order that depends on the filters only.
     #[inline]
     pub(super) fn walk(&self, topic: &str, frontier: &mut Frontier, found: &mut Vec<u32>) {
-        if !self.is_barren() {
+        if self.filters > 0 {
             self.walk_levels(topic, frontier, found);
         }
     }
@@ -212,7 +209,8 @@ impl Trie {
             if symbol == PLUS {
                 self.nodes[parent as usize].plus = NONE;
             } else {
-                self.edges.remove(self.keys.edge(parent, symbol), at);
+                let was_known = self.edges.remove(self.keys.edge(parent, symbol), at);
+                assert!(was_known, "only what was inserted is removed");
                 self.nodes[parent as usize].children -= 1;
                 self.symbols.release(symbol);
             }

@@ -92,10 +92,12 @@ pub(crate) const ROWS: &[Row] = &[
     route("route-plus-1k", Wildcards::Plus, 1_000),
     route("route-hash-1k", Wildcards::Hash, 1_000),
     route("route-mixed-1k", Wildcards::Mixed, 1_000),
+    route("route-shapes-1k", Wildcards::Shapes, 1_000),
     route("route-exact-100k", Wildcards::None, 100_000),
     route("route-plus-100k", Wildcards::Plus, 100_000),
     route("route-hash-100k", Wildcards::Hash, 100_000),
     route("route-mixed-100k", Wildcards::Mixed, 100_000),
+    route("route-shapes-100k", Wildcards::Shapes, 100_000),
 ];
 
 /// Runs the rows that are wanted, each first to warm up and then once within [`counted`], and prints the name of each
