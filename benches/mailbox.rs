@@ -114,7 +114,10 @@ fn send(mailbox: &mut Box2, to: usize, batch: u64) {
 /// How many mails were there.
 fn take(mailbox: &mut Box2) -> u64 {
     let mut count = 0;
-    mailbox.take(|_, batch| count += batch.mail.len() as u64);
+    mailbox.take(|_, batch| {
+        count += batch.mail.len() as u64;
+        true
+    });
     count
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use corecast::cli;
 use corecast::config::Config;
+use corecast::limits::TURN_UNITS_MAX;
 use corecast::runtime::{self, ExitReason, Settings};
 use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
 use mimalloc::MiMalloc;
@@ -33,6 +34,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
             server_reference: config.protocol.server_reference.as_deref().map(Box::from),
             response_information: config.protocol.response_information.as_deref().map(Box::from),
             assigned_client_id_prefix: config.protocol.assigned_client_id_prefix.as_str().into(),
+            turn_units_max: TURN_UNITS_MAX,
             seeds: Seeds { home, topics, own: (random(), random()) },
         })
     };

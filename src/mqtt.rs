@@ -33,7 +33,7 @@ pub use self::disconnect::{Auth, Disconnect};
 pub use self::error::DecodeError;
 pub use self::forwarded::Forwarded;
 pub use self::frame::{next_frame, next_header, Frame};
-pub use self::packet::{decode, Packet};
+pub use self::packet::{decode, decode_head, Packet};
 pub use self::properties::{Properties, PropertyBuffer, PropertyIter};
 pub use self::property::Property;
 pub use self::publish::{decode_publish, decode_publish_naming, publish_names, Publish, PublishHead};

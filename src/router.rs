@@ -242,6 +242,14 @@ impl Router {
         Some(Unshared { key: FilterKey::shared(handle), weight })
     }
 
+    /// The same for a share that was chosen: its member turned out to be no more.
+    pub fn unshare_member(&mut self, session: SessionKey, share: ShareKey) -> Option<Unshared> {
+        self.changes += 1;
+        let handle = self.shared.find_key(share)?;
+        let weight = self.shared.leave(session, handle)?;
+        Some(Unshared { key: FilterKey::shared(handle), weight })
+    }
+
     /// Notes that the session of a member has connected or disconnected. Returns what all peers must hear with
     /// [`Router::peer_share`], if anything.
     pub fn share_member_connected(

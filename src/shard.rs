@@ -5,44 +5,51 @@
 //! each does one packet family, and only this file closes connections.
 
 mod acknowledge;
+mod begun;
+mod budget;
 mod connect;
 mod deliver;
 mod disconnect;
 mod dispatch;
 mod encoder;
+mod ending;
 mod event;
 mod fault;
+mod held_back;
 mod known;
 mod mail;
+mod members;
 mod pen;
 mod publication;
 mod publish;
 mod recent;
+mod scans;
+mod slow;
 mod state;
 mod subscribe;
 mod timers;
+mod work;
 
 use std::mem;
 
 use crate::connection::{Chunk, Phase, Unfinished};
 use crate::message::Landing;
 use crate::metrics::Metrics;
-use crate::mqtt::{
-    connect_version, decode_connect, next_frame, DecodeError, Frame, PacketType, ProtocolVersion, ReasonCode,
-};
+use crate::mqtt::{connect_version, decode_connect, next_frame, DecodeError, Frame, PacketType, ProtocolVersion};
 use crate::time::Time;
 
 use self::connect::{on_connect, on_opened, refuse_malformed};
-use self::deliver::pump;
-use self::disconnect::{on_closed, on_session_due, say_goodbye, Goodbye};
+use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
 use self::fault::Fault;
+use self::held_back::{note_fan_out, take_dirty, Beginning};
 use self::known::Known;
 use self::mail::on_mail;
 use self::publication::message_of;
 use self::publish::{on_landed_publish, Sender};
+use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
-use self::timers::TimerKey;
+use self::work::{on_drain, on_tick};
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
 pub use self::state::{Seeds, ShardOptions};
@@ -53,11 +60,16 @@ const VERSION_BYTES: usize = 2 + 6 + 1;
 /// Bytes missing of a large packet for which receiving them where they belong is worth telling the driver.
 const LAND_BYTES_MIN: usize = 16 * 1024;
 
-/// Sessions whose long work goes on in one tick.
-const WORK_PER_TICK: usize = 4;
+/// Units of work for a packet beside its deliveries.
+const PACKET_UNITS: usize = 1;
 
-/// Retained messages looked at for expiry in one tick.
-const EXPIRE_PER_TICK: usize = 1024;
+/// What became of some bytes.
+struct Consumed {
+    /// So many of them need not be kept.
+    used: usize,
+    /// The rest is for the next turn.
+    is_cut: bool,
+}
 
 /// One core's broker.
 pub struct Shard {
@@ -70,20 +82,39 @@ impl Shard {
         Shard { state: State::new(options) }
     }
 
+    /// A turn begins: there may be work again.
+    pub fn begin_turn(&mut self) {
+        self.state.budget.begin();
+    }
+
+    /// Whether this turn has worked enough: what can wait is to be handled in the next.
+    pub fn is_spent(&self) -> bool {
+        self.state.budget.is_spent()
+    }
+
     /// Takes one event. Effects, mail and filled outboxes are to be collected before the driver sleeps.
-    pub fn handle(&mut self, now: Time, event: Event<'_>) {
+    ///
+    /// Answers how many of the bytes of [`Event::Received`] are left for the next turn, because this one has worked
+    /// enough: they are given again then, before all else of their connection, even if none is left. `None`: all has
+    /// been done. Of other events nothing is left.
+    pub fn handle(&mut self, now: Time, event: Event<'_>) -> Option<usize> {
         match event {
-            Event::Received { connection, bytes } => self.on_received(now, connection, bytes),
+            Event::Received { connection, bytes } => return self.on_received(now, connection, bytes),
             Event::Landed { connection, landing, count } => self.on_landed(now, connection, landing, count),
-            Event::Flushed { connection, chunk } => self.on_flushed(now, connection, chunk),
-            Event::Mail { from, mail } => on_mail(&mut self.state, now, from, mail),
+            Event::Flushed { connection, chunk } => on_flushed(&mut self.state, now, connection, chunk),
+            Event::Mail { from, mail } => {
+                let begin = Beginning::of(&self.state);
+                on_mail(&mut self.state, now, from, mail);
+                note_fan_out(&mut self.state, begin, None);
+            }
             Event::Opened { connection, origin, admitted } => {
                 on_opened(&mut self.state, now, connection, origin, admitted);
             }
             Event::Closed { connection } => on_closed(&mut self.state, now, connection),
-            Event::Tick => self.on_tick(now),
-            Event::Drain { deadline } => self.on_drain(now, deadline),
+            Event::Tick => on_tick(&mut self.state, now),
+            Event::Drain { deadline } => on_drain(&mut self.state, now, deadline),
         }
+        None
     }
 
     /// Appends what is to be done, in order.
@@ -91,9 +122,10 @@ impl Shard {
         into.append(&mut self.state.effects);
     }
 
-    /// Appends the connections whose outbox has got its first byte since this was last asked.
+    /// Ends a turn: appends the connections whose outbox is to be flushed, mostly those that have got their first byte in
+    /// it.
     pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
-        into.append(&mut self.state.dirty);
+        take_dirty(&mut self.state, into);
     }
 
     /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.
@@ -131,8 +163,9 @@ impl Shard {
 
     /// When `Tick` is wanted.
     pub fn next_deadline(&self) -> Option<Time> {
-        if self.state.work.is_empty() {
-            self.state.timers.next()
+        let state = &self.state;
+        if state.work.is_empty() && state.held_back.is_empty() && state.draining_at.is_none() {
+            state.timers.next()
         } else {
             Some(Time::START)
         }
@@ -152,6 +185,8 @@ impl Shard {
             && state.router.is_empty()
             && state.timers.is_empty()
             && state.work.is_empty()
+            && state.begun.is_empty()
+            && state.held_back.is_empty()
             && state.pending_subacks.is_empty()
             && state.mail_waiting == 0
     }
@@ -166,59 +201,80 @@ impl Shard {
         self.state.router.retained().iter().map(|message| (message.topic(), message.payload()))
     }
 
-    /// Bytes from a socket: cut into packets in place; only the beginning of an unfinished packet is copied.
-    fn on_received(&mut self, now: Time, id: ConnectionId, mut bytes: &[u8]) {
-        let Some(slot) = self.state.slot_mut(id) else { return };
-        if slot.connection.phase == Phase::Lingering {
-            return;
+    /// Bytes from a socket, unless the turn has worked enough. Answers how many are left.
+    fn on_received(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> Option<usize> {
+        if self.state.budget.is_spent() {
+            return Some(bytes.len());
         }
+        let begin = Beginning::of(&self.state);
+        let left = self.receive(now, id, bytes);
+        pause_if_slow(&mut self.state, id);
+        note_fan_out(&mut self.state, begin, Some(id));
+        left
+    }
+
+    /// Cut into packets in place; only the beginning of an unfinished packet is copied.
+    fn receive(&mut self, now: Time, id: ConnectionId, mut bytes: &[u8]) -> Option<usize> {
+        let slot = self.state.slot_mut(id).filter(|slot| slot.connection.phase != Phase::Lingering)?;
         slot.connection.last_received = now;
         let phase = slot.connection.phase;
         let mut unfinished = slot.connection.take_unfinished();
         if phase == Phase::AwaitingConnect && !begins_connect(unfinished.bytes(), bytes) {
             // Its first byte tells: what comes behind it need not be waited for, nor kept.
             self.state.metrics.protocol_errors_total += 1;
-            return self.state.finish(now, id);
+            self.state.finish(now, id);
+            return None;
         }
-        if !unfinished.bytes().is_empty() {
-            let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
-            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
-            match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
-                Err(error) => {
-                    let begin = bytes.len().min(VERSION_BYTES);
-                    return self.on_bad_frame(now, id, &[unfinished.bytes(), &bytes[..begin]].concat(), error);
+        if unfinished.bytes().is_empty() {
+            return self.consume_and_keep(now, id, bytes);
+        }
+        let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
+        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+        match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
+            Err(error) => {
+                let begin = bytes.len().min(VERSION_BYTES);
+                self.on_bad_frame(now, id, &[unfinished.bytes(), &bytes[..begin]].concat(), error);
+                return None;
+            }
+            Ok(false) => {
+                self.keep(id, unfinished);
+                return None;
+            }
+            Ok(true) => {}
+        }
+        match unfinished {
+            Unfinished::Landing(landing) => self.on_landing(now, id, landing),
+            Unfinished::Bytes(mut packets) if phase == Phase::AwaitingConnect => {
+                // CONNECT may have to move with all that came behind it.
+                packets.extend_from_slice(bytes);
+                return self.consume_and_keep(now, id, &packets);
+            }
+            Unfinished::Bytes(packet) => {
+                if self.consume(now, id, &packet).is_cut {
+                    self.keep(id, Unfinished::Bytes(packet));
+                    return Some(bytes.len());
                 }
-                Ok(false) => return self.keep(id, unfinished),
-                Ok(true) => match unfinished {
-                    Unfinished::Landing(landing) => self.on_landing(now, id, landing),
-                    Unfinished::Bytes(partial) if phase == Phase::AwaitingConnect => {
-                        return self.on_connect_packet(now, id, partial, bytes);
-                    }
-                    Unfinished::Bytes(partial) => {
-                        self.consume(now, id, &partial);
-                    }
-                },
             }
         }
-        self.consume_and_keep(now, id, bytes);
-        self.pause_if_slow(id);
+        if self.state.budget.is_spent() && !bytes.is_empty() {
+            return Some(bytes.len());
+        }
+        self.consume_and_keep(now, id, bytes)
     }
 
-    /// CONNECT is whole. It may have to move with all that came behind it.
-    fn on_connect_packet(&mut self, now: Time, id: ConnectionId, mut packets: Vec<u8>, bytes: &[u8]) {
-        packets.extend_from_slice(bytes);
-        self.consume_and_keep(now, id, &packets);
-        self.pause_if_slow(id);
-    }
-
-    /// Handles all whole packets and keeps the beginning of another until its rest comes.
-    fn consume_and_keep(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) {
-        let used = self.consume(now, id, bytes);
+    /// Handles all whole packets and keeps the beginning of another until its rest comes. Answers how many bytes are left
+    /// if the turn has worked enough before.
+    fn consume_and_keep(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> Option<usize> {
+        let Consumed { used, is_cut } = self.consume(now, id, bytes);
+        if is_cut {
+            return Some(bytes.len() - used);
+        }
         if used < bytes.len() {
             let packet_bytes_max = self.state.options.limits.packet_bytes_max;
             let trusted_bytes = self.state.slot(id).map_or(0, |slot| slot.connection.landed_bytes_max);
             self.keep(id, Unfinished::begin(&bytes[used..], packet_bytes_max, trusted_bytes));
         }
+        None
     }
 
     /// Bytes that have been received where they belong.
@@ -231,7 +287,7 @@ impl Shard {
             return self.keep(id, Unfinished::Landing(landing));
         }
         self.on_landing(now, id, landing);
-        self.pause_if_slow(id);
+        pause_if_slow(&mut self.state, id);
     }
 
     /// A large PUBLISH is whole, in the block that becomes its message.
@@ -271,34 +327,47 @@ impl Shard {
         }
     }
 
-    /// Handles all whole packets in `bytes`; answers how many bytes need not be kept.
-    fn consume(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
+    /// Handles all whole packets in `bytes`, at least one, until the turn has worked enough.
+    fn consume(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> Consumed {
         let mut known = self.state.slot_mut(id).and_then(|slot| slot.known.take());
-        let used = self.consume_knowing(now, id, bytes, &mut known);
+        let consumed = self.consume_knowing(now, id, bytes, &mut known);
         if let Some(slot) = self.state.slot_mut(id) {
             slot.known = known;
         }
-        used
+        consumed
     }
 
-    fn consume_knowing(&mut self, now: Time, id: ConnectionId, bytes: &[u8], known: &mut Option<Box<Known>>) -> usize {
+    fn consume_knowing(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        bytes: &[u8],
+        known: &mut Option<Box<Known>>,
+    ) -> Consumed {
         let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let frame = match next_frame(rest, packet_bytes_max) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return at,
+                Ok(None) => break,
                 Err(error) => {
                     self.on_bad_frame(now, id, rest, error);
-                    return bytes.len();
+                    return Consumed { used: bytes.len(), is_cut: false };
                 }
             };
-            at += frame.total_bytes;
-            if self.on_frame(now, id, &frame, rest, known) == Next::Stop {
-                return bytes.len();
+            match self.on_frame(now, id, &frame, rest, known) {
+                Next::GoOn => {
+                    at += frame.total_bytes;
+                    self.state.budget.spend(PACKET_UNITS);
+                }
+                Next::Stop => return Consumed { used: bytes.len(), is_cut: false },
+                Next::Cut => return Consumed { used: at, is_cut: true },
+            }
+            if self.state.budget.is_spent() && at < bytes.len() {
+                return Consumed { used: at, is_cut: true };
             }
         }
-        at
+        Consumed { used: at, is_cut: false }
     }
 
     fn on_frame(
@@ -383,108 +452,6 @@ impl Shard {
         self.state.metrics.protocol_errors_total += 1;
         say_goodbye(&mut self.state, now, id, Goodbye::Fault(fault));
         Next::Stop
-    }
-
-    /// A client that does not take what we have for it may not make us collect more.
-    fn pause_if_slow(&mut self, id: ConnectionId) {
-        let outbox_bytes_max = self.state.options.limits.outbox_bytes_max;
-        let Some(slot) = self.state.slot_mut(id) else { return };
-        let connection = &mut slot.connection;
-        let is_full = connection.outbox.waiting_bytes() >= outbox_bytes_max;
-        if is_full && !connection.paused && connection.phase == Phase::Open {
-            connection.paused = true;
-            self.state.metrics.slow_consumer_pauses_total += 1;
-            self.state.effects.push(Effect::Pause { connection: id });
-        }
-    }
-
-    fn on_flushed(&mut self, now: Time, id: ConnectionId, chunk: Chunk) {
-        self.state.pool.put(chunk);
-        let outbox_bytes_max = self.state.options.limits.outbox_bytes_max;
-        let Some(slot) = self.state.slot_mut(id) else { return };
-        let session = slot.session;
-        let connection = &mut slot.connection;
-        connection.outbox.flushed();
-        if connection.paused {
-            // Not read, it cannot show that it is alive in another way than by taking what it gets.
-            connection.last_received = now;
-            if connection.outbox.waiting_bytes() <= outbox_bytes_max / 2 {
-                connection.paused = false;
-                self.state.effects.push(Effect::Resume { connection: id });
-            }
-        }
-        if let Some(session) = session {
-            pump(&mut self.state, now, session);
-        }
-    }
-
-    fn on_tick(&mut self, now: Time) {
-        while let Some(key) = self.state.timers.take_due(now) {
-            match key {
-                TimerKey::Connection(id) => self.on_connection_due(now, id),
-                TimerKey::Session(session) => on_session_due(&mut self.state, now, session),
-                TimerKey::Retained => {
-                    self.state.retained_timer = None;
-                    self.state.router.retained_mut().expire(now, EXPIRE_PER_TICK);
-                    self.state.metrics.retained_now = self.state.router.retained().len() as u64;
-                    self.state.set_retained_timer();
-                }
-            }
-        }
-        for _ in 0..self.state.work.len().min(WORK_PER_TICK) {
-            let Some(session) = self.state.work.pop_front() else { break };
-            if let Some(client) = self.state.client_mut(session) {
-                client.has_work = false;
-                pump(&mut self.state, now, session);
-            }
-        }
-    }
-
-    /// A connection's timer: what it means depends on where the connection stands.
-    fn on_connection_due(&mut self, now: Time, id: ConnectionId) {
-        let Some(slot) = self.state.slot_mut(id) else { return };
-        slot.connection.timer = None;
-        match slot.connection.phase {
-            Phase::AwaitingConnect => {
-                self.state.metrics.connect_timeouts_total += 1;
-                self.state.remove_slot(id);
-                self.state.effects.push(Effect::Close { connection: id });
-            }
-            Phase::Lingering => {
-                self.state.remove_slot(id);
-                self.state.effects.push(Effect::Close { connection: id });
-            }
-            Phase::Open => match slot.connection.keep_alive_deadline() {
-                Some(deadline) if deadline <= now => {
-                    // [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]
-                    self.state.metrics.keep_alive_timeouts_total += 1;
-                    let fault = Fault::new(ReasonCode::KeepAliveTimeout, "nothing came for too long");
-                    say_goodbye(&mut self.state, now, id, Goodbye::Fault(fault));
-                }
-                // Something came meanwhile: the timer is set anew only when it fires, not with every packet.
-                due => self.state.set_connection_timer(id, due),
-            },
-        }
-    }
-
-    /// Begins to end: no CONNECT is accepted any more, and who is here is told.
-    fn on_drain(&mut self, now: Time, deadline: Time) {
-        self.state.draining = Some(deadline);
-        let open: Vec<ConnectionId> = (0..)
-            .zip(self.state.slots.iter())
-            .filter_map(|(index, slot)| {
-                let slot = slot.as_ref()?;
-                (slot.connection.phase != Phase::Lingering)
-                    .then_some(ConnectionId { index, generation: slot.generation })
-            })
-            .collect();
-        for id in open {
-            match self.state.slot(id).map(|slot| slot.connection.phase) {
-                Some(Phase::Open) => say_goodbye(&mut self.state, now, id, Goodbye::Draining),
-                Some(Phase::AwaitingConnect) => self.state.finish(now, id),
-                Some(Phase::Lingering) | None => {}
-            }
-        }
     }
 }
 

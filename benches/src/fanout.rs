@@ -209,6 +209,27 @@ fn packet_id(number: usize) -> PacketId {
     PacketId::new(id).expect("at least 1")
 }
 
+/// A PUBLISH of 5.0; the identifier is for QoS 1 and 2.
+pub fn publish(topic: &str, qos: QoS, retain: bool, packet_id: u16) -> Vec<u8> {
+    let payload = [7; Load::PAYLOAD_BYTES];
+    let head = PublishHead {
+        dup: false,
+        qos,
+        retain,
+        topic,
+        packet_id: PacketId::new(packet_id).filter(|_| qos != QoS::AtMostOnce),
+        topic_alias: None,
+        message_expiry_interval_s: None,
+        subscription_identifiers: &[],
+        forwarded: Forwarded::EMPTY,
+        payload_bytes: payload.len(),
+    };
+    let mut bytes = Vec::new();
+    head.encode(ProtocolVersion::V5, &mut bytes);
+    bytes.extend_from_slice(&payload);
+    bytes
+}
+
 /// A batch of PUBLISH packets; those of QoS 1 and 2 count their identifiers from 1.
 fn publications(load: &Load) -> Vec<u8> {
     let payload = [7; Load::PAYLOAD_BYTES];

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use corecast::config::QueueFull;
-use corecast::limits::Limits;
+use corecast::limits::{Limits, TURN_UNITS_MAX};
 use corecast::mqtt::{
     encode_subscribe, Connect, Packet, PacketId, Properties, ProtocolVersion, QoS, SubscriptionOptions,
 };
@@ -24,6 +24,8 @@ pub struct World {
     effects: Vec<Effect>,
     connections: u32,
     written_bytes: usize,
+    /// Bytes that a turn had no work left for; they come first in the next.
+    cut: Vec<(Client, Vec<u8>)>,
 }
 
 /// A client, seated at the home of its identifier.
@@ -36,15 +38,21 @@ pub struct Client {
 impl World {
     /// Empty shards with the broker's own limits.
     pub fn new(shards: u8) -> World {
+        World::with_limits(shards, &Limits::default())
+    }
+
+    /// Empty shards with other limits.
+    pub fn with_limits(shards: u8, limits: &Limits) -> World {
         let shard = |id| {
             Shard::new(ShardOptions {
                 id: ShardId(id),
                 shards,
-                limits: Limits::default(),
+                limits: limits.clone(),
                 queue_full: QueueFull::DropOldest,
                 server_reference: None,
                 response_information: None,
                 assigned_client_id_prefix: "auto-".into(),
+                turn_units_max: TURN_UNITS_MAX,
                 seeds: Seeds { home: (1, 1), topics: 1, own: (1, 2) },
             })
         };
@@ -56,6 +64,7 @@ impl World {
             effects: Vec::new(),
             connections: 0,
             written_bytes: 0,
+            cut: Vec::new(),
         }
     }
 
@@ -65,13 +74,9 @@ impl World {
         let filters: Vec<(&str, SubscriptionOptions)> = filters.iter().map(|filter| (*filter, options)).collect();
         let mut effects = Vec::new();
         loop {
-            let connection = ConnectionId { index: self.connections, generation: 0 };
-            let client = Client { shard, connection };
-            self.connections += 1;
-            let opened = Event::Opened { connection, origin: Origin { address: None }, admitted: true };
-            self.shards[shard].handle(self.now, opened);
+            let client = self.open(shard);
             let mut bytes = Vec::new();
-            let client_id = format!("client-{}", connection.index);
+            let client_id = format!("client-{}", client.connection.index);
             Packet::Connect(connect(version, &client_id)).encode(version, &mut bytes);
             if !filters.is_empty() {
                 encode_subscribe(version, PacketId::MIN, None, Properties::EMPTY, &filters, &mut bytes);
@@ -86,14 +91,39 @@ impl World {
         }
     }
 
+    /// A connection that has said nothing yet.
+    pub fn open(&mut self, shard: usize) -> Client {
+        let connection = ConnectionId { index: self.connections, generation: 0 };
+        self.connections += 1;
+        let opened = Event::Opened { connection, origin: Origin { address: None }, admitted: true };
+        self.shards[shard].handle(self.now, opened);
+        Client { shard, connection }
+    }
+
+    /// A connection breaks.
+    pub fn close(&mut self, client: Client) {
+        let Client { shard, connection } = client;
+        self.shards[shard].handle(self.now, Event::Closed { connection });
+    }
+
+    /// The process ends.
+    pub fn drain(&mut self) {
+        let deadline = self.now + Duration::from_secs(30);
+        for shard in &mut self.shards {
+            shard.handle(self.now, Event::Drain { deadline });
+        }
+    }
+
     /// Bytes of a client come; what they cause leaves when the turn ends.
     #[inline]
     pub fn receive(&mut self, client: Client, bytes: &[u8]) {
         let Client { shard, connection } = client;
-        self.shards[shard].handle(self.now, Event::Received { connection, bytes });
+        if let Some(left) = self.shards[shard].handle(self.now, Event::Received { connection, bytes }) {
+            self.cut.push((client, bytes[bytes.len() - left..].to_vec()));
+        }
     }
 
-    /// Mail arrives, then everything that waits is written.
+    /// Turns until nothing is left to do: mail arrives, then everything that waits is written.
     #[inline]
     pub fn end_turn(&mut self) {
         self.end_turn_with(|_, _| {});
@@ -102,8 +132,18 @@ impl World {
     /// The same, showing what each client gets.
     #[inline]
     pub fn end_turn_with(&mut self, mut show: impl FnMut(Client, &[u8])) {
+        while self.turn(&mut show) {}
+    }
+
+    /// One turn; answers whether there is more to do at once.
+    #[inline]
+    pub fn turn(&mut self, mut show: impl FnMut(Client, &[u8])) -> bool {
         while self.exchange_mail() {}
+        let mut goes_on = false;
         for (at, shard) in self.shards.iter_mut().enumerate() {
+            if shard.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+                shard.handle(self.now, Event::Tick);
+            }
             // There is nothing to carry them out on.
             shard.take_effects(&mut self.effects);
             self.effects.clear();
@@ -115,8 +155,15 @@ impl World {
                     shard.handle(self.now, Event::Flushed { connection, chunk });
                 }
             }
+            shard.begin_turn();
+            goes_on |= shard.next_deadline().is_some_and(|deadline| deadline <= self.now);
         }
         self.now = self.now + TURN;
+        for (client, bytes) in mem::take(&mut self.cut) {
+            self.receive(client, &bytes);
+            goes_on = true;
+        }
+        goes_on
     }
 
     /// Bytes written to all clients since this was last asked.

@@ -93,6 +93,8 @@ impl ChunkPool {
 pub struct Outbox {
     filling: Chunk,
     out_bytes: usize,
+    /// Whoever wrote the first byte has been told that it was.
+    is_named: bool,
 }
 
 impl Outbox {
@@ -106,9 +108,15 @@ impl Outbox {
         self.out_bytes != 0
     }
 
-    /// Where to write the next packet; answers whether the outbox was empty until now. Cost: none once it is filling.
+    /// Bytes that have not been handed out.
+    pub fn filling_bytes(&self) -> usize {
+        self.filling.len()
+    }
+
+    /// Where to write the next packet; answers whether this is the first since the outbox was emptied, or since its name
+    /// was forgotten. Cost: none once it is filling.
     pub fn writer(&mut self, pool: &mut ChunkPool) -> (&mut Vec<u8>, bool) {
-        let first = self.filling.is_empty();
+        let first = !mem::replace(&mut self.is_named, true);
         if first && self.filling.bytes.capacity() == 0 {
             self.filling = pool.take();
         }
@@ -132,7 +140,23 @@ impl Outbox {
             return None;
         }
         self.out_bytes = self.filling.len();
+        self.is_named = false;
         Some(mem::take(&mut self.filling))
+    }
+
+    /// Names what waits, as if its first byte had been written now.
+    pub fn name(&mut self) {
+        self.is_named = !self.filling.is_empty();
+    }
+
+    /// Whether something waits that whoever wrote its first byte has been told of.
+    pub fn is_named(&self) -> bool {
+        self.is_named
+    }
+
+    /// The next packet written is a first one again: nothing was written after all, or it is to be named by another.
+    pub fn forget_named(&mut self) {
+        self.is_named = false;
     }
 
     /// The chunk that was out has left.

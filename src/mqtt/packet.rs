@@ -77,6 +77,19 @@ pub fn decode<'a>(version: ProtocolVersion, first_byte: u8, body: &'a [u8]) -> R
     }
 }
 
+/// The same, but does not look at the filters of a SUBSCRIBE or UNSUBSCRIBE, of which there may be a hundred thousand: the
+/// caller does so, a few at a time, before it believes in any of them.
+///
+/// # Errors
+/// The same.
+pub fn decode_head<'a>(version: ProtocolVersion, first_byte: u8, body: &'a [u8]) -> Result<Packet<'a>, DecodeError> {
+    match check_first_byte(version, first_byte)? {
+        PacketType::Subscribe => Subscribe::decode_head(version, body).map(Packet::Subscribe),
+        PacketType::Unsubscribe => Unsubscribe::decode_head(version, body).map(Packet::Unsubscribe),
+        _ => decode(version, first_byte, body),
+    }
+}
+
 impl Packet<'_> {
     /// Which of the fifteen it is.
     pub const fn packet_type(&self) -> PacketType {

@@ -1,5 +1,6 @@
 //! SUBSCRIBE: filters, each with its options.
 
+use std::iter;
 use std::num::NonZeroU32;
 
 use super::error::DecodeError;
@@ -77,7 +78,7 @@ impl SubscriptionOptions {
     }
 }
 
-/// A SUBSCRIBE whose every filter is valid.
+/// A SUBSCRIBE; every filter is valid unless [`decode_head`](super::decode_head) says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscribe<'a> {
     /// To be repeated in SUBACK.
@@ -92,6 +93,13 @@ pub struct Subscribe<'a> {
 
 impl<'a> Subscribe<'a> {
     pub(super) fn decode(version: ProtocolVersion, body: &'a [u8]) -> Result<Subscribe<'a>, DecodeError> {
+        let packet = Subscribe::decode_head(version, body)?;
+        packet.filters_from(0).try_for_each(|filter| filter.map(|_| ()))?;
+        Ok(packet)
+    }
+
+    /// Reads all but the filters.
+    pub(super) fn decode_head(version: ProtocolVersion, body: &'a [u8]) -> Result<Subscribe<'a>, DecodeError> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
         let mut subscription_identifier = None;
@@ -107,18 +115,39 @@ impl<'a> Subscribe<'a> {
         if payload.is_empty() {
             return Err(DecodeError::PayloadMissing); // [MQTT5-3.8.3-2] [MQTT311-3.8.3-3]
         }
-        while !reader.is_empty() {
-            read_filter(version, &mut reader)?;
-        }
         Ok(Subscribe { packet_id, subscription_identifier, properties, version, payload })
     }
 
     /// The filters with their options, in order; at least one. Each step parses one.
     pub fn filters(&self) -> impl Iterator<Item = (TopicFilter<'a>, SubscriptionOptions)> {
-        let version = self.version;
-        let mut reader = Reader::new(self.payload);
         // All of them were read before, so an error is the end.
-        std::iter::from_fn(move || read_filter(version, &mut reader).ok())
+        self.filters_from(0).map_while(|filter| filter.ok()).map(|(_, filter, options)| (filter, options))
+    }
+
+    /// The filters from `at` on, with their options, each with where the next one begins: where to go on after a break.
+    /// The first begins at 0; behind the last is [`Subscribe::filter_bytes`]. Nothing follows an error.
+    pub fn filters_from(
+        &self,
+        at: usize,
+    ) -> impl Iterator<Item = Result<(usize, TopicFilter<'a>, SubscriptionOptions), DecodeError>> {
+        let (version, payload) = (self.version, self.payload);
+        let mut reader = Reader::new(payload.get(at..).unwrap_or_default());
+        iter::from_fn(move || {
+            if reader.is_empty() {
+                return None;
+            }
+            let filter = read_filter(version, &mut reader);
+            let next = payload.len() - reader.len();
+            if filter.is_err() {
+                reader = Reader::new(&[]);
+            }
+            Some(filter.map(|(filter, options)| (next, filter, options)))
+        })
+    }
+
+    /// Bytes of all filters with their options.
+    pub fn filter_bytes(&self) -> usize {
+        self.payload.len()
     }
 
     pub(super) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {

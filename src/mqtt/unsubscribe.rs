@@ -1,5 +1,7 @@
 //! UNSUBSCRIBE: filters alone.
 
+use std::iter;
+
 use super::error::DecodeError;
 use super::properties::Properties;
 use super::property::Place;
@@ -7,7 +9,7 @@ use super::topic::TopicFilter;
 use super::types::{PacketId, PacketType, ProtocolVersion};
 use super::wire::{put_binary, put_block, put_packet, put_u16, Reader};
 
-/// An UNSUBSCRIBE whose every filter is valid.
+/// An UNSUBSCRIBE; every filter is valid unless [`decode_head`](super::decode_head) says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsubscribe<'a> {
     /// To be repeated in UNSUBACK.
@@ -20,6 +22,13 @@ pub struct Unsubscribe<'a> {
 
 impl<'a> Unsubscribe<'a> {
     pub(super) fn decode(version: ProtocolVersion, body: &'a [u8]) -> Result<Unsubscribe<'a>, DecodeError> {
+        let packet = Unsubscribe::decode_head(version, body)?;
+        packet.filters_from(0).try_for_each(|filter| filter.map(|_| ()))?;
+        Ok(packet)
+    }
+
+    /// Reads all but the filters.
+    pub(super) fn decode_head(version: ProtocolVersion, body: &'a [u8]) -> Result<Unsubscribe<'a>, DecodeError> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
         let mut properties = Properties::EMPTY;
@@ -30,18 +39,36 @@ impl<'a> Unsubscribe<'a> {
         if payload.is_empty() {
             return Err(DecodeError::PayloadMissing); // [MQTT5-3.10.3-2] [MQTT311-3.10.3-2]
         }
-        while !reader.is_empty() {
-            read_filter(version, &mut reader)?;
-        }
         Ok(Unsubscribe { packet_id, properties, version, payload })
     }
 
     /// The filters, in order; at least one. Each step parses one.
     pub fn filters(&self) -> impl Iterator<Item = TopicFilter<'a>> {
-        let version = self.version;
-        let mut reader = Reader::new(self.payload);
         // All of them were read before, so an error is the end.
-        std::iter::from_fn(move || read_filter(version, &mut reader).ok())
+        self.filters_from(0).map_while(|filter| filter.ok()).map(|(_, filter)| filter)
+    }
+
+    /// The filters from `at` on, each with where the next one begins: where to go on after a break. The first begins at 0;
+    /// behind the last is [`Unsubscribe::filter_bytes`]. Nothing follows an error.
+    pub fn filters_from(&self, at: usize) -> impl Iterator<Item = Result<(usize, TopicFilter<'a>), DecodeError>> {
+        let (version, payload) = (self.version, self.payload);
+        let mut reader = Reader::new(payload.get(at..).unwrap_or_default());
+        iter::from_fn(move || {
+            if reader.is_empty() {
+                return None;
+            }
+            let filter = read_filter(version, &mut reader);
+            let next = payload.len() - reader.len();
+            if filter.is_err() {
+                reader = Reader::new(&[]);
+            }
+            Some(filter.map(|filter| (next, filter)))
+        })
+    }
+
+    /// Bytes of all filters.
+    pub fn filter_bytes(&self) -> usize {
+        self.payload.len()
     }
 
     pub(super) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {

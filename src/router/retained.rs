@@ -20,6 +20,9 @@ const TOMBSTONE_TIME: Duration = Duration::from_secs(60);
 /// How many deletions are remembered, 40 bytes each; the oldest is forgotten first.
 const TOMBSTONES_MAX: usize = 65_536;
 
+/// What finding a place among a million topics costs, in looks at the next topic.
+pub(super) const SEEK_COST: usize = 8;
+
 /// The retained messages of all topics.
 pub struct Retained {
     keys: Keys,
@@ -155,16 +158,25 @@ impl Retained {
         message.into_iter().chain(tombstone).min()
     }
 
-    /// Goes on with a search: looks at no more than `budget` topics (at least one), appends those found that match, and
-    /// returns whether the search is finished. What is stored between two slices is not found: it is newer than the
+    /// Goes on with a search: looks at topics until `budget` is used up (at least at one) or `most` are found, appends those
+    /// that match, and returns whether the search is finished. A topic costs one, finding a place eight. What is stored between two slices is not found: it is newer than the
     /// search, so that the subscriber gets it as it is published.
-    pub fn scan(&self, scan: &mut RetainedScan, budget: usize, now: Time, found: &mut Vec<Message>) -> bool {
+    pub fn scan(
+        &self,
+        scan: &mut RetainedScan,
+        budget: &mut usize,
+        most: usize,
+        now: Time,
+        found: &mut Vec<Message>,
+    ) -> bool {
         if scan.finished {
             return true;
         }
+        *budget = budget.saturating_sub(SEEK_COST);
         let mut seek = Vec::new();
         let mut topics = self.messages.range::<[u8], _>((Bound::Included(&scan.from[..]), Bound::Unbounded));
-        for left in (0..budget.max(1)).rev() {
+        loop {
+            *budget = budget.saturating_sub(1);
             let Some(ByTopic(message)) = topics.next() else {
                 scan.finished = true;
                 break;
@@ -179,6 +191,7 @@ impl Retained {
                     // Often the next topic is there already: a new search from the root is dearer than a look.
                     if topics.clone().next().is_some_and(|next| next.0.topic_bytes() < &seek[..]) {
                         topics = self.messages.range::<[u8], _>((Bound::Included(&seek[..]), Bound::Unbounded));
+                        *budget = budget.saturating_sub(SEEK_COST);
                     }
                 }
                 Step::End => {
@@ -186,8 +199,9 @@ impl Retained {
                     break;
                 }
             }
-            if left == 0 {
+            if *budget == 0 || found.len() >= most {
                 scan.go_on_after(step, message.topic_bytes(), &mut seek);
+                break;
             }
         }
         scan.finished

@@ -173,8 +173,12 @@ impl Shared {
     }
 
     /// The group with this hash. If two had the same (one in 2^64), one would get the other's strays.
+    pub(super) fn find_key(&self, share: ShareKey) -> Option<u32> {
+        self.by_text.find(share.0, |handle| self.groups[handle as usize].key == share)
+    }
+
     fn by_key(&mut self, share: ShareKey) -> Option<&mut Group> {
-        let handle = self.by_text.find(share.0, |handle| self.groups[handle as usize].key == share)?;
+        let handle = self.find_key(share)?;
         self.groups.get_mut(handle as usize)
     }
 

@@ -2,13 +2,15 @@
 //!
 //! The order within a turn is a rule, not a habit. Mail is drained *after* the snapshot of completions is taken and
 //! handled *before* them; mail is posted *before* outboxes are flushed. So whatever a client does because of an
-//! acknowledgement from another core finds the mail that belongs to that acknowledgement already delivered here.
+//! acknowledgement from another core finds the mail that belongs to that acknowledgement already delivered here. A turn
+//! whose mail is more than the shard does in one lets the rest of it, and the snapshot behind it, wait for the next.
 
 mod accept;
 mod flush;
 mod receive;
 mod state;
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::net::TcpListener;
@@ -76,6 +78,10 @@ pub(super) struct Driver {
     phase: Phase,
     completions: Vec<Completion>,
     arrivals: Vec<Moved>,
+    /// Mail of a batch that was cut.
+    mail_left: VecDeque<(ShardId, Mail)>,
+    /// Mail is left that was there when the completions at hand were: it goes before them.
+    is_mail_cut: bool,
     watch: Watch,
     givebacks: Givebacks,
 }
@@ -97,6 +103,8 @@ impl Driver {
             phase: Phase::Running,
             completions: Vec::with_capacity(TURN_COMPLETIONS_MAX),
             arrivals: Vec::new(),
+            mail_left: VecDeque::new(),
+            is_mail_cut: false,
             watch: Watch::default(),
             givebacks: Givebacks::default(),
         })
@@ -124,18 +132,23 @@ impl Driver {
 
     fn turn(&mut self) -> io::Result<()> {
         self.enter()?;
-        let mut completions = mem::take(&mut self.completions);
-        self.state.ring.collect(&mut completions, TURN_COMPLETIONS_MAX);
+        if !self.is_mail_cut {
+            self.state.ring.collect(&mut self.completions, TURN_COMPLETIONS_MAX);
+        }
+        let has_worked = !self.completions.is_empty();
         self.state.now = self.clock.now();
         self.state.turn = self.state.turn.wrapping_add(1);
         self.state.counters.turns_total += 1;
-        self.take_mail();
-        take_waiting(&mut self.state);
-        let has_worked = !completions.is_empty();
-        for completion in completions.drain(..) {
-            self.on_completion(completion);
+        self.state.shard.begin_turn();
+        self.is_mail_cut = !self.take_mail();
+        if !self.is_mail_cut {
+            take_waiting(&mut self.state);
+            let mut completions = mem::take(&mut self.completions);
+            for completion in completions.drain(..) {
+                self.on_completion(completion);
+            }
+            self.completions = completions;
         }
-        self.completions = completions;
         self.tick();
         self.state.close_ended();
         self.post_mail();
@@ -165,7 +178,7 @@ impl Driver {
     fn wait(&self) -> Wait {
         let state = &self.state;
         let has_work = !state.waiting.is_empty() || !state.resumed.is_empty();
-        if (has_work && !state.is_held) || !state.departures.is_empty() {
+        if (has_work && !state.is_held) || self.is_mail_cut || !state.departures.is_empty() {
             return Wait::Not;
         }
         let retry = (state.is_held || !state.starved.is_empty()).then_some(state.now + SPILL_RETRY);
@@ -183,19 +196,30 @@ impl Driver {
         }
     }
 
-    fn take_mail(&mut self) {
-        let Driver { state, mailbox, arrivals, .. } = self;
-        mailbox.take(|from, batch| {
-            let from = shard_id(from);
-            for mail in batch.mail.drain(..) {
-                state.tell(Event::Mail { from, mail });
+    /// Takes mail until all that was there is taken, or the turn has worked enough; answers whether all is. What is left is
+    /// taken in the next turn, whatever else there is: it waits for nobody.
+    fn take_mail(&mut self) -> bool {
+        let Driver { state, mailbox, arrivals, mail_left, .. } = self;
+        while let Some((from, mail)) = mail_left.pop_front() {
+            state.tell(Event::Mail { from, mail });
+            if state.shard.is_spent() {
+                break;
             }
-            arrivals.append(&mut batch.sockets);
-            state.apply_effects();
-            for moved in arrivals.drain(..) {
-                adopt(state, moved);
-            }
-        });
+        }
+        end_batch(state, arrivals, mail_left)
+            && mailbox.take(|from, batch| {
+                let from = shard_id(from);
+                let mut batch_mail = batch.mail.drain(..);
+                for mail in batch_mail.by_ref() {
+                    state.tell(Event::Mail { from, mail });
+                    if state.shard.is_spent() {
+                        break;
+                    }
+                }
+                mail_left.extend(batch_mail.map(|mail| (from, mail)));
+                arrivals.append(&mut batch.sockets);
+                end_batch(state, arrivals, mail_left)
+            })
     }
 
     fn on_completion(&mut self, completion: Completion) {
@@ -308,6 +332,18 @@ impl Driver {
             self.phase = Phase::Ended(ExitReason::DrainTimedOut);
         }
     }
+}
+
+/// Behind the mail of a batch, if that is all taken, come its sockets. Answers whether the turn may go on with another.
+fn end_batch(state: &mut State, arrivals: &mut Vec<Moved>, mail_left: &VecDeque<(ShardId, Mail)>) -> bool {
+    state.apply_effects();
+    if !mail_left.is_empty() {
+        return false;
+    }
+    for moved in arrivals.drain(..) {
+        adopt(state, moved);
+    }
+    !state.shard.is_spent()
 }
 
 fn shard_id(index: usize) -> ShardId {

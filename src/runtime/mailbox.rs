@@ -46,6 +46,8 @@ pub struct Mailbox<M, S> {
     /// By peer; nothing at the core's own place.
     outgoing: Vec<Option<Outgoing<M, S>>>,
     incoming: Vec<Option<Incoming<M, S>>>,
+    /// Not all has been taken of what was there.
+    is_taking: bool,
     sleepers: Arc<[Sleeper]>,
 }
 
@@ -69,6 +71,8 @@ struct Outgoing<M, S> {
 struct Incoming<M, S> {
     channel: Receiver<Batch<M, S>>,
     give_back: Sender<Batch<M, S>>,
+    /// Batches that are still to be taken of those that were there.
+    due: usize,
 }
 
 /// The mailboxes of `cores` cores, with room for `batches_max` batches in each channel; at the bound batches wait at the
@@ -76,7 +80,13 @@ struct Incoming<M, S> {
 pub fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
     let sleepers: Arc<[Sleeper]> = iter::repeat_with(Sleeper::default).take(cores).collect();
     let mut boxes: Vec<Mailbox<M, S>> = (0..cores)
-        .map(|me| Mailbox { me, outgoing: Vec::new(), incoming: Vec::new(), sleepers: Arc::clone(&sleepers) })
+        .map(|me| Mailbox {
+            me,
+            outgoing: Vec::new(),
+            incoming: Vec::new(),
+            is_taking: false,
+            sleepers: Arc::clone(&sleepers),
+        })
         .collect();
     for from in 0..cores {
         for to in 0..cores {
@@ -92,7 +102,7 @@ fn pair<M, S>(batches_max: usize) -> (Outgoing<M, S>, Incoming<M, S>) {
     let (sender, receiver) = bounded(batches_max);
     let (give_back, returned) = bounded(batches_max);
     let outgoing = Outgoing { filling: Batch::default(), spilled: VecDeque::new(), channel: sender, returned };
-    (outgoing, Incoming { channel: receiver, give_back })
+    (outgoing, Incoming { channel: receiver, give_back, due: 0 })
 }
 
 impl<M, S> Mailbox<M, S> {
@@ -125,19 +135,31 @@ impl<M, S> Mailbox<M, S> {
         self.outgoing.iter().flatten().any(|outgoing| !outgoing.spilled.is_empty())
     }
 
-    /// Gives `take` every batch that is there now, in the order sent, and the batches' memory back to their senders.
-    pub fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>)) {
-        for (from, incoming) in self.incoming.iter().enumerate() {
-            let Some(incoming) = incoming else { continue };
+    /// Gives `take` every batch that is there now, in the order sent, and the batches' memory back to their senders. `take`
+    /// answers whether to go on; if not, the next call goes on with those that were there. Answers whether all of them have
+    /// been taken.
+    pub fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>) -> bool) -> bool {
+        if !self.is_taking {
             // Only what is there now: a peer that keeps sending must not keep us here.
-            for _ in 0..incoming.channel.len() {
+            self.incoming.iter_mut().flatten().for_each(|incoming| incoming.due = incoming.channel.len());
+            self.is_taking = true;
+        }
+        for (from, incoming) in self.incoming.iter_mut().enumerate() {
+            let Some(incoming) = incoming else { continue };
+            while incoming.due > 0 {
+                incoming.due -= 1;
                 let Ok(mut batch) = incoming.channel.try_recv() else { break };
-                take(from, &mut batch);
+                let goes_on = take(from, &mut batch);
                 batch.clear();
                 // A full return path means that the sender has spare batches enough.
                 let _ = incoming.give_back.try_send(batch);
+                if !goes_on {
+                    return false;
+                }
             }
         }
+        self.is_taking = false;
+        true
     }
 
     /// Says that this core is about to sleep. False: it must not, there is mail.
@@ -197,8 +219,36 @@ mod tests {
 
     fn taken(mailbox: &mut Box2) -> Vec<u64> {
         let mut all = Vec::new();
-        mailbox.take(|_, batch| all.append(&mut batch.mail));
+        let is_all = mailbox.take(|_, batch| {
+            all.append(&mut batch.mail);
+            true
+        });
+        assert!(is_all);
         all
+    }
+
+    #[test]
+    fn a_taker_that_has_had_enough_goes_on_with_what_was_there() {
+        let (mut one, mut other) = two(4);
+        let mut post = |number| {
+            one.batch_for(1).mail.push(number);
+            one.post(|_| {});
+        };
+        (0..3).for_each(&mut post);
+        let mut all = Vec::new();
+        let mut one_by_one = |all: &mut Vec<u64>| {
+            other.take(|_, batch| {
+                all.append(&mut batch.mail);
+                false
+            })
+        };
+        assert!(!one_by_one(&mut all));
+        post(3);
+        assert!(!one_by_one(&mut all) && !one_by_one(&mut all));
+        assert_eq!(all, [0, 1, 2]);
+        assert!(one_by_one(&mut all), "what came later was not there");
+        assert_eq!(all, [0, 1, 2]);
+        assert_eq!(taken(&mut other), [3]);
     }
 
     #[test]

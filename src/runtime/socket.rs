@@ -27,6 +27,9 @@ pub(super) struct Socket {
     pub(super) has_ended: bool,
     /// It brings large packets, each of which is received in two steps: its head, then the rest into its landing.
     pub(super) is_bulk: bool,
+    /// The shard has not done all that came: bytes that wait in the driver's queue or in `held` go on with it, even if there
+    /// are none.
+    pub(super) is_cut: bool,
     /// The receive in flight, if there is one.
     pub(super) receiving: Option<Operation>,
     /// The send in flight, if there is one.
@@ -67,6 +70,7 @@ impl Socket {
             is_broken: false,
             has_ended: false,
             is_bulk: false,
+            is_cut: false,
             receiving: None,
             sending: None,
             cancelling: 0,
@@ -98,13 +102,18 @@ impl Socket {
             && self.is_staying()
             && !self.is_paused
             && !self.has_ended
-            && self.held.is_empty()
+            && !self.holds()
             && self.waiting == 0
+    }
+
+    /// Whether what has come waits here to be delivered: everything behind it waits, too.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty() || self.is_cut
     }
 
     /// Whether all its peer will ever send has been read and delivered.
     pub(super) fn is_read_out(&self) -> bool {
-        self.has_ended && !self.is_paused && self.held.is_empty()
+        self.has_ended && !self.is_paused && !self.holds()
     }
 
     /// Adds to the bytes of this turn and answers whether that is more than one connection may have.

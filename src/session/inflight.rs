@@ -180,11 +180,12 @@ impl Inflight {
         }
     }
 
-    /// Empties it: the messages that were published and not acknowledged, oldest first.
-    pub fn take_published(&mut self) -> impl Iterator<Item = Delivery> {
-        self.unsent = 0;
-        self.before_wrap = 0;
-        mem::take(&mut self.entries).into_iter().filter_map(|entry| match entry.stage {
+    /// Takes the oldest entry out for good: its message, if that was published and not acknowledged.
+    pub fn abandon(&mut self) -> Option<Option<Delivery>> {
+        let entry = self.entries.pop_front()?;
+        self.unsent = self.unsent.saturating_sub(1);
+        self.before_wrap = self.before_wrap.saturating_sub(1);
+        Some(match entry.stage {
             Stage::Published(delivery) => Some(delivery),
             Stage::Released => None,
         })

@@ -79,10 +79,11 @@ impl Queue {
         Some(delivery)
     }
 
-    /// Removes what expired at the front; answers how many. Those further back are found when their turn comes.
-    pub fn drop_expired(&mut self, now: Time) -> u64 {
+    /// Removes what expired at the front, at most `most` of it; answers how many. Those further back are found when their
+    /// turn comes.
+    pub fn drop_expired(&mut self, now: Time, most: usize) -> usize {
         let mut count = 0;
-        while self.front().is_some_and(|delivery| delivery.message.expires_at() <= now) {
+        while count < most && self.front().is_some_and(|delivery| delivery.message.expires_at() <= now) {
             self.pop();
             count += 1;
         }
@@ -171,7 +172,8 @@ mod tests {
         for number in [1, 2, 9] {
             queue.push(delivery(number, 10), &bounds, |_, _| unreachable!("there is room"));
         }
-        assert_eq!(queue.drop_expired(Time::from_nanos(5)), 2);
+        assert_eq!(queue.drop_expired(Time::from_nanos(5), 1), 1);
+        assert_eq!(queue.drop_expired(Time::from_nanos(5), 9), 1);
         assert_eq!(queue.len(), 1);
     }
 }

@@ -9,6 +9,9 @@ use crate::shard::fault::Fault;
 use crate::shard::state::State;
 use crate::time::Time;
 
+/// Identifiers looked at for one unit of work.
+const SEARCHED_PER_UNIT: usize = 32;
+
 /// The client has a QoS 1 message. A refusing reason means the same: it is not sent again [MQTT5-4.4.0-2].
 ///
 /// # Errors
@@ -23,7 +26,8 @@ pub(crate) fn on_puback(
     match client.session.inflight.on_puback(packet.packet_id) {
         Acknowledged::Done => pump(state, now, session),
         // A client may acknowledge again what it acknowledged on an earlier connection.
-        Acknowledged::Unknown | Acknowledged::Release => {}
+        Acknowledged::Unknown => charge_search(state, session),
+        Acknowledged::Release => {}
         Acknowledged::WrongPacket => return Err(Fault::protocol("PUBACK for a QoS 2 message")),
     }
     Ok(())
@@ -44,8 +48,9 @@ pub(crate) fn on_pubrec(
     match client.session.inflight.on_pubrec(packet.packet_id, packet.reason.is_error()) {
         Acknowledged::Done => pump(state, now, session),
         Acknowledged::Release => answer(state, id, PacketType::Pubrel, packet.packet_id, ReasonCode::Success),
-        Acknowledged::Unknown if packet.reason.is_error() => {}
+        Acknowledged::Unknown if packet.reason.is_error() => charge_search(state, session),
         Acknowledged::Unknown => {
+            charge_search(state, session);
             answer(state, id, PacketType::Pubrel, packet.packet_id, ReasonCode::PacketIdentifierNotFound);
         }
         Acknowledged::WrongPacket => return Err(Fault::protocol("PUBREC for a QoS 1 message")),
@@ -76,10 +81,19 @@ pub(crate) fn on_pubcomp(
     let Some(client) = state.client_mut(session) else { return Ok(()) };
     match client.session.inflight.on_pubcomp(packet.packet_id) {
         Acknowledged::Done => pump(state, now, session),
-        Acknowledged::Unknown | Acknowledged::Release => {}
+        Acknowledged::Unknown => charge_search(state, session),
+        Acknowledged::Release => {}
         Acknowledged::WrongPacket => return Err(Fault::protocol("PUBCOMP before PUBREC")),
     }
     Ok(())
+}
+
+/// An identifier that is not in use has been looked for among all that are.
+fn charge_search(state: &mut State, session: SessionKey) {
+    if let Some(client) = state.client(session) {
+        let units = client.session.inflight.len() / SEARCHED_PER_UNIT;
+        state.budget.spend(units);
+    }
 }
 
 fn answer(state: &mut State, id: ConnectionId, packet: PacketType, packet_id: PacketId, reason: ReasonCode) {

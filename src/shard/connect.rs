@@ -1,6 +1,6 @@
 //! CONNECT: to the right shard, to the right session, with the right CONNACK.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -15,11 +15,13 @@ use crate::mqtt::{
 use crate::router::SessionKey;
 use crate::session::{Session, Will};
 use crate::shard::deliver::pump;
-use crate::shard::disconnect::{end_session, say_goodbye, set_members_connected, Goodbye};
+use crate::shard::disconnect::{say_goodbye, Goodbye};
+use crate::shard::ending::end_session;
 use crate::shard::event::{ConnectionId, Effect, Origin};
 use crate::shard::fault::Fault;
+use crate::shard::members::set_members_connected;
+use crate::shard::scans::Scans;
 use crate::shard::state::{patience, Client, State};
-use crate::table::Seldom;
 use crate::time::Time;
 
 /// A new connection: it has a while to send CONNECT.
@@ -236,18 +238,21 @@ fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &
             end_session(state, now, key);
         }
     }
-    if state.clients.len() >= state.options.limits.sessions_max {
+    // Those being taken apart are nobody's.
+    if state.metrics.sessions_now >= state.options.limits.sessions_max as u64 {
         return None;
     }
     let client_id: Arc<str> = client_id.into();
     let key = state.clients.insert(Client {
         session: Session::new(client_id.clone(), expiry_interval_s),
         connection: None,
-        subscriptions: HashSet::default(),
-        shared: Vec::new(),
-        scans: Seldom::default(),
+        subscriptions: BTreeSet::new(),
+        shared: BTreeSet::new(),
+        untold: None,
+        scans: Scans::default(),
         timer: None,
         has_work: false,
+        has_ended: false,
     });
     let key = SessionKey(u32::try_from(key).expect("the limit of sessions is below 2^32"));
     state.by_client_id.insert(client_id, key);
@@ -281,7 +286,7 @@ fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, p
         client.session.will_due = None;
         client.session.ends_at = None;
         state.set_session_timer(session);
-        set_members_connected(state, session, true);
+        set_members_connected(state, session);
     }
 }
 

@@ -1,7 +1,5 @@
 //! From a publication and its receiver to bytes in an outbox, or a place in a queue.
 
-use std::collections::VecDeque;
-
 use crate::connection::Connection;
 use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
@@ -10,18 +8,23 @@ use crate::session::{Delivery, Identifiers, Next, Overflow};
 use crate::shard::event::ConnectionId;
 use crate::shard::pen::{is_too_large, Pen, Target};
 use crate::shard::publication::Publication;
-use crate::shard::state::{Client, Scan, State};
+use crate::shard::publish::pass_on;
+use crate::shard::scans::Scan;
+use crate::shard::state::{Client, State};
 use crate::time::Time;
 
 /// A queue is emptied and retained messages are looked up while fewer bytes than this wait for the socket: enough for
 /// the kernel to be busy until the next turn, little enough for a stalled client to cost nothing.
 const PUMP_BYTES: usize = 256 * 1024;
 
-/// Retained topics visited in one slice of a scan.
-const SCAN_SLICE_TOPICS: usize = 256;
+/// Work of one slice of a scan: so many retained topics looked at.
+const SCAN_SLICE_UNITS: usize = 256;
 
-/// Slices of one session in one turn.
-const SLICES_PER_TURN: usize = 4;
+/// Units of work for a message sent from a queue, from in flight or from the retained set.
+const KEPT_MESSAGE_UNITS: usize = 2;
+
+/// Expired messages dropped to make room for one.
+const EXPIRED_PER_MESSAGE: usize = 1024;
 
 /// Gives a publication to one session: into its outbox if that is possible now, into its queue if it must wait. QoS 0 is
 /// not kept for anybody. Cost: a copy of the encoded packet; no allocation for QoS 0.
@@ -30,6 +33,12 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
     let Some(client) = clients.get_mut(target.session.0 as usize) else { return };
     let qos = target.qos.min(publication.qos);
     let Some(id) = client.connection else {
+        if client.has_ended {
+            if let Some(share) = target.share {
+                pass_on(state, now, publication, target.session, share);
+            }
+            return;
+        }
         if qos != QoS::AtMostOnce {
             enqueue(state, now, target.session, delivery(publication, qos, target));
         }
@@ -67,19 +76,22 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
 }
 
 /// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
-/// its queue, then retained messages. Called when there is reason to think that something can move.
+/// its queue, then retained messages. Called when there is reason to think that something can move. What the turn has no
+/// work left for goes on in the next.
 pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
     if !state.client(key).is_some_and(Client::is_owed) {
         return;
     }
     let enough_bytes = enough_bytes(state);
-    let mut slices = 0;
     loop {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
         let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
         if slot.connection.outbox.waiting_bytes() >= enough_bytes {
             return;
+        }
+        if state.budget.is_spent() {
+            return state.add_work(key);
         }
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
         let session = &mut client.session;
@@ -90,10 +102,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
             session.inflight.sent() < in_flight_max && send_queued(state, now, key, id)
         } else if client.scans.is_empty() {
             false
-        } else if slices == SLICES_PER_TURN {
-            return state.add_work(key);
         } else {
-            slices += 1;
             let room = in_flight_max.saturating_sub(session.inflight.sent());
             scan(state, now, key, id, room)
         };
@@ -130,7 +139,9 @@ fn enqueue(state: &mut State, now: Time, key: SessionKey, delivery: Delivery) {
         let queue = &mut client.session.queue;
         if !queue.has_room(delivery.message.size(), &bounds) {
             // What has expired must not keep out what lives [MQTT5-3.3.2-5].
-            metrics.dropped_expired_total += queue.drop_expired(now);
+            let dropped = queue.drop_expired(now, EXPIRED_PER_MESSAGE);
+            metrics.dropped_expired_total += dropped as u64;
+            state.budget.spend(dropped);
         }
         queue.push(delivery, &bounds, |overflow, _| match overflow {
             Overflow::Messages => metrics.dropped_queue_messages_total += 1,
@@ -160,7 +171,12 @@ fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bo
 /// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
 fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
     let Some(Client { session, .. }) = state.clients.get_mut(key.0 as usize) else { return false };
-    state.metrics.dropped_expired_total += session.queue.drop_expired(now);
+    let dropped = session.queue.drop_expired(now, state.budget.left());
+    state.metrics.dropped_expired_total += dropped as u64;
+    state.budget.spend(dropped);
+    if state.budget.is_spent() {
+        return true;
+    }
     let Some(delivery) = session.queue.pop() else { return true };
     match session.inflight.push(delivery.clone()) {
         Some(packet_id) => send(state, now, key, id, &delivery, packet_id, false),
@@ -180,6 +196,7 @@ fn send(
     packet_id: PacketId,
     dup: bool,
 ) {
+    state.budget.spend(KEPT_MESSAGE_UNITS);
     let mut publication = Publication::of(&delivery.message);
     let head = PublishHead {
         dup,
@@ -209,21 +226,26 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
 /// then, as it is then.
 fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId, room: usize) -> bool {
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
-    let Some(mut scan) = client.scans.emptying(VecDeque::pop_front) else { return false };
-    let budget = if scan.options.qos == QoS::AtMostOnce { SCAN_SLICE_TOPICS } else { room.min(SCAN_SLICE_TOPICS) };
+    let Some((number, mut scan)) = client.scans.take_first() else { return false };
+    let most = if scan.options.qos == QoS::AtMostOnce { SCAN_SLICE_UNITS } else { room };
+    let mut budget = SCAN_SLICE_UNITS;
     let mut found = Vec::new();
-    let mut is_finished = budget > 0 && state.router.retained().scan(&mut scan.retained, budget, now, &mut found);
+    let mut is_finished =
+        most > 0 && state.router.retained().scan(&mut scan.retained, &mut budget, most, now, &mut found);
+    state.budget.spend(SCAN_SLICE_UNITS - budget);
     let sent = found.iter().take_while(|message| send_retained(state, now, key, id, &scan, message)).count();
     if let Some(message) = found.get(sent) {
         scan.retained.go_back_to(message.topic());
         is_finished = false;
     }
-    if !is_finished {
-        if let Some(client) = state.clients.get_mut(key.0 as usize) {
-            client.scans.filling().push_front(scan);
+    if let Some(client) = state.clients.get_mut(key.0 as usize) {
+        if is_finished {
+            client.scans.finish(number, scan.filter);
+        } else {
+            client.scans.put_back(number, scan);
         }
     }
-    budget > 0 && sent == found.len()
+    most > 0 && sent == found.len()
 }
 
 /// Sends one retained message if the socket has room. The encoder is left to the publication that may be on its way.
@@ -246,6 +268,7 @@ fn send_retained(
     if qos == QoS::AtMostOnce {
         let head = publication.head(now, qos, true);
         let head = PublishHead { subscription_identifiers: identifiers, ..head };
+        state.budget.spend(KEPT_MESSAGE_UNITS);
         write_own(state, id, &mut publication, head);
         return true;
     }

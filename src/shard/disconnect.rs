@@ -1,19 +1,17 @@
 //! How connections and sessions end.
 
-use std::mem;
 use std::time::Duration;
 
 use tracing::debug;
 
-use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, QoS, ReasonCode};
-use crate::router::{Removed, SessionKey, ShareKey};
-use crate::session::Delivery;
+use crate::mqtt::{Disconnect, Packet, Properties, Property, PropertyBuffer, ProtocolVersion, ReasonCode};
+use crate::router::SessionKey;
+use crate::shard::ending::end_session;
 use crate::shard::event::ConnectionId;
 use crate::shard::fault::Fault;
-use crate::shard::publish::{publish_will, redirect};
-use crate::shard::state::{Client, State};
-use crate::shard::subscribe::{announce_interest, announce_weight};
-use crate::shard::timers::TimerKey;
+use crate::shard::members::set_members_connected;
+use crate::shard::publish::publish_will;
+use crate::shard::state::State;
 use crate::time::Time;
 
 /// Why we part from a client.
@@ -122,7 +120,7 @@ fn detach(state: &mut State, now: Time, id: ConnectionId) {
         // [MQTT5-3.1.2-8]
         client.session.will_due = Some(now + Duration::from_secs(u64::from(will.delay_interval_s)));
     }
-    set_members_connected(state, session, false);
+    set_members_connected(state, session);
     if lives_s == 0 {
         // Even a client that comes back at this moment finds no session [MQTT5-4.1.0-2] [MQTT311-3.1.2-6].
         return end_session(state, now, session);
@@ -152,63 +150,6 @@ pub(crate) fn on_session_due(state: &mut State, now: Time, session: SessionKey) 
     }
     publish_due_will(state, now, session);
     state.set_session_timer(session);
-}
-
-/// Ends a session: a will that waited is published [MQTT5-3.1.2-8], its subscriptions go, and what it owed to a shared
-/// subscription goes to another member.
-pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
-    let Some(client) = state.client_mut(key) else { return };
-    client.session.will_due = None;
-    if let Some(will) = client.session.will.take() {
-        publish_will(state, now, key, &will);
-    }
-    let Some(client) = state.client_mut(key) else { return };
-    let mut filters: Vec<_> = mem::take(&mut client.subscriptions).into_iter().collect();
-    // The order of a hash set must not be the order of what peers hear.
-    filters.sort_unstable();
-    for filter in filters {
-        match state.router.unsubscribe_key(key, filter) {
-            Some(Removed::Plain(gone)) => announce_interest(state, now, gone.interest, false),
-            Some(Removed::Shared(gone)) => announce_weight(state, Some(gone.weight)),
-            None => debug_assert!(false, "a session knows its subscriptions"),
-        }
-    }
-    let Some(client) = state.clients.remove(key.0 as usize) else { return };
-    state.by_client_id.remove(&client.session.client_id);
-    state.timers.set(TimerKey::Session(key), client.timer, None);
-    state.work.retain(|session| *session != key);
-    state.metrics.sessions_now -= 1;
-    debug!(shard = state.options.id.0, client_id = &*client.session.client_id, "session ends");
-    redirect_shared(state, now, client);
-}
-
-/// Tells the shared subscriptions of a session whether it is there to take messages.
-pub(crate) fn set_members_connected(state: &mut State, session: SessionKey, connected: bool) {
-    let Some(client) = state.client_mut(session) else { return };
-    let shared = mem::take(&mut client.shared);
-    for filter in &shared {
-        let weight = state.router.share_member_connected(session, *filter, connected);
-        announce_weight(state, weight);
-    }
-    if let Some(client) = state.client_mut(session) {
-        client.shared = shared;
-    }
-}
-
-/// Messages of shared subscriptions that a dead member has not acknowledged go to another one. A QoS 2 message that was
-/// already sent must not [MQTT5-4.8.2-5].
-fn redirect_shared(state: &mut State, now: Time, mut client: Client) {
-    let sent = client.session.inflight.take_published().filter(|delivery| delivery.qos != QoS::ExactlyOnce);
-    let mut orphans: Vec<Delivery> = sent.collect();
-    while let Some(delivery) = client.session.queue.pop() {
-        orphans.push(delivery);
-    }
-    for delivery in orphans {
-        if let Some(share) = delivery.share {
-            state.encoder.begin();
-            redirect(state, now, ShareKey::from_bits(share), &delivery.message, 0);
-        }
-    }
 }
 
 /// A process that ends in good order has not abandoned its clients: their wills are not due [MQTT5-3.1.2.5].

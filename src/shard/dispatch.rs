@@ -1,7 +1,8 @@
 //! From a packet to the flow of its family.
 
-use crate::mqtt::{decode, decode_acknowledgement, Acknowledgement, Frame, Packet, PacketType};
+use crate::mqtt::{decode_acknowledgement, decode_head, Acknowledgement, Frame, Packet, PacketType};
 use crate::shard::acknowledge::{on_puback, on_pubcomp, on_pubrec, on_pubrel};
+use crate::shard::begun::Progress;
 use crate::shard::disconnect::on_disconnect;
 use crate::shard::fault::Fault;
 use crate::shard::known::Known;
@@ -16,6 +17,17 @@ pub(crate) enum Next {
     GoOn,
     /// The connection has moved, ended, or is saying its last words.
     Stop,
+    /// Nothing behind it is to be read before it is whole: the turn was spent before.
+    Cut,
+}
+
+impl From<Progress> for Next {
+    fn from(progress: Progress) -> Next {
+        match progress {
+            Progress::Whole => Next::GoOn,
+            Progress::Cut => Next::Cut,
+        }
+    }
 }
 
 /// Handles a packet of a client. PUBLISH and its acknowledgements, of which there are millions, come first.
@@ -68,9 +80,9 @@ fn on_seldom(state: &mut State, now: Time, sender: Sender, first_byte: u8, body:
         // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2], whatever it says: what is wrong inside a CONNECT has no words here.
         return Err(Fault::protocol("a second CONNECT"));
     }
-    match decode(version, first_byte, body)? {
-        Packet::Subscribe(packet) => on_subscribe(state, now, id, session, &packet),
-        Packet::Unsubscribe(packet) => on_unsubscribe(state, now, id, session, &packet),
+    match decode_head(version, first_byte, body)? {
+        Packet::Subscribe(packet) => return on_subscribe(state, now, id, session, &packet).map(Next::from),
+        Packet::Unsubscribe(packet) => return on_unsubscribe(state, now, id, session, &packet).map(Next::from),
         Packet::Pingreq => {
             // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
             state.write(id, |version, out| Packet::Pingresp.encode(version, out));

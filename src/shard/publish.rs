@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::connection::SHARED_PAYLOAD_BYTES_MIN;
 use crate::message::Message;
 use crate::mqtt::{
     decode_publish, decode_publish_naming, encode_acknowledgement, publish_names, Forwarded, Frame, PacketId,
@@ -16,11 +17,15 @@ use crate::shard::deliver::deliver;
 use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
 use crate::shard::known::{Known, RouteMemory};
+use crate::shard::members::drop_member;
 use crate::shard::pen::Target;
 use crate::shard::publication::{Landed, Publication, Wire};
 use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
+
+/// Payload bytes copied for one unit of work.
+const COPIED_PER_UNIT: usize = 1024;
 
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +212,7 @@ pub(crate) fn redirect(state: &mut State, now: Time, share: ShareKey, message: &
     // While weights are on their way a message may meet several shards whose members have just left.
     let hops_max = state.options.shards.saturating_add(1);
     match state.router.pick(share, None) {
+        // One that has ended hands it on.
         Some(ShareTarget::Local(receiver)) => {
             deliver_to_member(state, now, &mut Publication::of(message), &receiver, share);
         }
@@ -215,6 +221,27 @@ pub(crate) fn redirect(state: &mut State, now: Time, share: ShareKey, message: &
         }
         Some(ShareTarget::Peer(_)) | None => state.metrics.dropped_no_member_total += 1,
     }
+}
+
+/// Gives what was for a member whose session has ended to another. It may be chosen as long as its memberships have not
+/// all been ended: this one is now.
+pub(crate) fn pass_on(
+    state: &mut State,
+    now: Time,
+    publication: &mut Publication<'_>,
+    session: SessionKey,
+    share: ShareKey,
+) {
+    drop_member(state, session, share);
+    let message = publication.message().clone();
+    redirect(state, now, share, &message, 0);
+}
+
+/// Units of work for one delivery: copying a large payload takes longer than all the rest. From
+/// [`SHARED_PAYLOAD_BYTES_MIN`] on it is not copied.
+#[inline]
+fn units(payload_bytes: usize) -> usize {
+    1 + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
 }
 
 /// Whose publication it is, and who got the last one to its topic.
@@ -284,6 +311,7 @@ fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, rou
 
 fn deliver_local(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route) {
     state.encoder.begin();
+    state.budget.spend(route.receivers().len() * units(publication.payload.len()));
     for receiver in route.receivers() {
         let target = Target {
             session: receiver.session,

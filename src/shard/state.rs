@@ -1,11 +1,11 @@
 //! The tables of one core. The flows beside this file (connect, publish, ...) change them; nobody else does.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ahash::{AHasher, RandomState};
+use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::config::QueueFull;
@@ -13,15 +13,19 @@ use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::message::Stamp;
 use crate::metrics::Metrics;
-use crate::mqtt::{ProtocolVersion, SubscriptionOptions};
-use crate::router::{FilterKey, RetainedScan, Route, Router, SessionKey};
+use crate::mqtt::ProtocolVersion;
+use crate::router::{FilterKey, Route, Router, SessionKey};
 use crate::session::{QueueBounds, Session};
+use crate::shard::begun::Begun;
+use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
 use crate::shard::recent::Recent;
+use crate::shard::scans::{ScanNumber, Scans};
 use crate::shard::timers::{TimerKey, Timers};
-use crate::table::{Paged, Seldom, Table};
+use crate::table::{Paged, Table};
 use crate::time::Time;
 
 /// Spare outbox buffers one shard keeps.
@@ -44,6 +48,8 @@ pub struct ShardOptions {
     pub response_information: Option<Box<str>>,
     /// In front of the client identifiers we make.
     pub assigned_client_id_prefix: Box<str>,
+    /// Units of work in one turn, [`TURN_UNITS_MAX`](crate::limits::TURN_UNITS_MAX) but where a test wants turns cut short.
+    pub turn_units_max: u32,
     /// Keys and seeds.
     pub seeds: Seeds,
 }
@@ -75,15 +81,19 @@ pub(crate) struct Client {
     pub(crate) session: Session,
     pub(crate) connection: Option<ConnectionId>,
     /// All its filters, shared ones included.
-    pub(crate) subscriptions: HashSet<FilterKey, BuildHasherDefault<AHasher>>,
+    pub(crate) subscriptions: BTreeSet<FilterKey>,
     /// Those of them that are shared.
-    pub(crate) shared: Vec<FilterKey>,
+    pub(crate) shared: BTreeSet<FilterKey>,
+    /// The first of them that has not been told whether the client is connected.
+    pub(crate) untold: Option<FilterKey>,
     /// Retained messages still to be looked up for it.
-    pub(crate) scans: Seldom<Scan, 0>,
+    pub(crate) scans: Scans,
     /// The timer that is set for it.
     pub(crate) timer: Option<Time>,
     /// Whether it stands in `State::work`.
     pub(crate) has_work: bool,
+    /// Nobody's any more: it is only being taken apart.
+    pub(crate) has_ended: bool,
 }
 
 impl Client {
@@ -94,15 +104,6 @@ impl Client {
     }
 }
 
-/// Retained messages owed to a new subscription.
-#[derive(Debug)]
-pub(crate) struct Scan {
-    pub(crate) filter: FilterKey,
-    pub(crate) retained: RetainedScan,
-    pub(crate) options: SubscriptionOptions,
-    pub(crate) identifier: Option<u32>,
-}
-
 /// A SUBACK that waits until every shard knows what is wanted here.
 #[derive(Debug)]
 pub(crate) struct PendingSuback {
@@ -111,7 +112,8 @@ pub(crate) struct PendingSuback {
     pub(crate) connection: ConnectionId,
     pub(crate) session: SessionKey,
     pub(crate) suback: Vec<u8>,
-    pub(crate) scans: Vec<Scan>,
+    /// The last search for retained messages that is allowed with it.
+    pub(crate) scans_to: ScanNumber,
 }
 
 /// The tables of one core.
@@ -125,8 +127,14 @@ pub(crate) struct State {
     pub(crate) timers: Timers,
     /// Sessions whose long work goes on at the next tick.
     pub(crate) work: VecDeque<SessionKey>,
+    /// The next slot to be told of the end, while not all have been.
+    pub(crate) draining_at: Option<usize>,
+    pub(crate) budget: Budget,
     pub(crate) effects: Vec<Effect>,
     pub(crate) dirty: Vec<ConnectionId>,
+    pub(crate) held_back: HeldBack,
+    /// Packets with many filters that have been cut.
+    pub(crate) begun: BTreeMap<ConnectionId, Begun>,
     pub(crate) mail: Vec<Vec<Mail>>,
     pub(crate) mail_waiting: u64,
     pub(crate) pending_subacks: VecDeque<PendingSuback>,
@@ -135,6 +143,7 @@ pub(crate) struct State {
     /// The last announcement each peer has seen; the own entry is always ahead.
     pub(crate) seen: Vec<u64>,
     pub(crate) last_stamp: u64,
+    pub(crate) last_scan: ScanNumber,
     pub(crate) assigned_ids: u64,
     /// The timer that is set for expiring retained messages.
     pub(crate) retained_timer: Option<Time>,
@@ -164,14 +173,19 @@ impl State {
             pool: ChunkPool::new(SPARE_CHUNKS_MAX),
             timers: Timers::default(),
             work: VecDeque::new(),
+            draining_at: None,
+            budget: Budget::new(options.turn_units_max),
             effects: Vec::new(),
             dirty: Vec::new(),
+            held_back: HeldBack::default(),
+            begun: BTreeMap::new(),
             mail: (0..shards).map(|_| Vec::new()).collect(),
             mail_waiting: 0,
             pending_subacks: VecDeque::new(),
             announced: 0,
             seen,
             last_stamp: 0,
+            last_scan: ScanNumber::default(),
             assigned_ids: 0,
             retained_timer: None,
             recent: Recent::default(),
@@ -206,6 +220,7 @@ impl State {
     pub(crate) fn remove_slot(&mut self, id: ConnectionId) -> Option<Slot> {
         self.slot(id)?;
         let slot = self.slots[id.index as usize].take()?;
+        self.begun.remove(&id);
         self.timers.set(TimerKey::Connection(id), slot.connection.timer, None);
         self.metrics.connections_now -= 1;
         Some(slot)
@@ -238,6 +253,8 @@ impl State {
         }
         if first && fits {
             self.dirty.push(id);
+        } else if first {
+            connection.outbox.forget_named();
         }
         fits
     }
@@ -293,6 +310,7 @@ impl State {
     /// Tells all peers something about what is wanted here; they will say that they have seen it.
     pub(crate) fn announce(&mut self, mail: impl Fn(u64) -> Mail) {
         self.announced += 1;
+        self.budget.spend(usize::from(self.options.shards));
         let sequence = self.announced;
         for peer in self.peers() {
             self.post(peer, mail(sequence));
@@ -348,6 +366,7 @@ impl State {
     pub(crate) fn finish(&mut self, now: Time, id: ConnectionId) {
         let longest = now + self.options.limits.linger_timeout;
         let deadline = self.draining.map_or(longest, |deadline| deadline.min(longest));
+        self.begun.remove(&id);
         if let Some(slot) = self.slot_mut(id) {
             slot.connection.phase = Phase::Lingering;
             slot.session = None;

@@ -7,74 +7,106 @@ use crate::mqtt::{
     TopicFilter, Unsuback, Unsubscribe,
 };
 use crate::router::{FilterKey, Interest, Options, RetainedScan, SessionKey, ShareWeight};
+use crate::shard::begun::{Begun, Progress};
 use crate::shard::deliver::pump;
 use crate::shard::event::{ConnectionId, Mail};
-use crate::shard::state::{PendingSuback, Scan, State};
+use crate::shard::fault::Fault;
+use crate::shard::scans::{Scan, ScanNumber};
+use crate::shard::state::{PendingSuback, State};
 use crate::time::Time;
+
+/// What making or ending a subscription costs, in units of work.
+pub(crate) const SUBSCRIPTION_UNITS: usize = 8;
 
 /// A client's SUBSCRIBE. SUBACK, and the retained messages after it, wait until every shard knows what is wanted here:
 /// else a client could see SUBACK, let another publish on a different core and miss the message.
+///
+/// # Errors
+/// A filter is malformed.
 pub(crate) fn on_subscribe(
     state: &mut State,
     now: Time,
     id: ConnectionId,
     session: SessionKey,
     packet: &Subscribe<'_>,
-) {
-    let identifier = packet.subscription_identifier;
-    let mut codes = Vec::new();
-    let mut scans = Vec::new();
-    for (filter, options) in packet.filters() {
+) -> Result<Progress, Fault> {
+    let mut begun = Begun::of(state, id);
+    let unchecked = packet.filters_from(begun.checked).map(|filter| filter.map(|(next, ..)| next));
+    if begun.check(state, packet.filter_bytes(), unchecked)? == Progress::Cut {
+        return Ok(begun.cut(state, id));
+    }
+    let Some(slot) = state.slot(id) else { return Ok(Progress::Whole) };
+    let version = slot.connection.version;
+    if begun.done == 0 {
+        begun.scans_before = state.last_scan;
+    }
+    for filter in packet.filters_from(begun.done) {
+        if state.budget.is_spent() {
+            return Ok(begun.cut(state, id));
+        }
+        let (next, filter, options) = filter?;
         let code = match check(state, session, filter) {
             Err(refused) => refused,
             Ok(()) => {
-                let (key, is_new) = subscribe(state, now, session, filter, options, identifier);
+                let (key, is_new) = subscribe(state, now, session, filter, options, packet.subscription_identifier);
                 if wants_retained(filter, options, is_new) {
                     // Messages published from now on reach the subscriber live; the scan leaves them out.
-                    let newest = state.next_stamp(now);
-                    let retained = RetainedScan::new(filter.as_str(), newest);
-                    let identifier = identifier.map(|identifier| identifier.get());
-                    scans.push(Scan { filter: key, retained, options, identifier });
+                    let retained = RetainedScan::new(filter.as_str(), state.next_stamp(now));
+                    let identifier = packet.subscription_identifier.map(NonZeroU32::get);
+                    let scan = Scan { filter: key, retained, options, identifier };
+                    add_scan(state, session, scan, begun.scans_before);
                 }
                 granted(options)
             }
         };
-        codes.push(code);
+        begun.codes.push(code_value(version, code));
+        begun.done = next;
+        state.budget.spend(SUBSCRIPTION_UNITS);
     }
-    let Some(slot) = state.slot(id) else { return };
-    let version = slot.connection.version;
-    let codes: Vec<u8> = codes.into_iter().map(|code| code_value(version, code)).collect();
     let mut suback = Vec::new();
-    Packet::Suback(Suback { packet_id: packet.packet_id, codes: &codes, properties: Properties::EMPTY })
+    Packet::Suback(Suback { packet_id: packet.packet_id, codes: &begun.codes, properties: Properties::EMPTY })
         .encode(version, &mut suback);
     let sequence = state.announced;
-    let pending = PendingSuback { sequence, connection: id, session, suback, scans };
+    let pending = PendingSuback { sequence, connection: id, session, suback, scans_to: state.last_scan };
     if state.is_seen(sequence) {
         send_suback(state, now, pending);
     } else {
         state.pending_subacks.push_back(pending);
     }
+    Ok(Progress::Whole)
 }
 
 /// A client's UNSUBSCRIBE [MQTT5-3.10.4-1].
+///
+/// # Errors
+/// A filter is malformed.
 pub(crate) fn on_unsubscribe(
     state: &mut State,
     now: Time,
     id: ConnectionId,
     session: SessionKey,
     packet: &Unsubscribe<'_>,
-) {
-    let Some(slot) = state.slot(id) else { return };
-    let version = slot.connection.version;
-    let mut codes = Vec::new();
-    for filter in packet.filters() {
+) -> Result<Progress, Fault> {
+    let mut begun = Begun::of(state, id);
+    let unchecked = packet.filters_from(begun.checked).map(|filter| filter.map(|(next, _)| next));
+    if begun.check(state, packet.filter_bytes(), unchecked)? == Progress::Cut {
+        return Ok(begun.cut(state, id));
+    }
+    for filter in packet.filters_from(begun.done) {
+        if state.budget.is_spent() {
+            return Ok(begun.cut(state, id));
+        }
+        let (next, filter) = filter?;
         let existed = unsubscribe(state, now, session, filter);
         let code = if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted };
-        codes.push(code.value());
+        begun.codes.push(code.value());
+        begun.done = next;
+        state.budget.spend(SUBSCRIPTION_UNITS);
     }
-    let codes = if version == ProtocolVersion::V5 { codes.as_slice() } else { &[] };
-    let packet = Packet::Unsuback(Unsuback { packet_id: packet.packet_id, codes, properties: Properties::EMPTY });
-    state.write(id, |version, out| packet.encode(version, out));
+    let unsuback = Unsuback { packet_id: packet.packet_id, codes: &begun.codes, properties: Properties::EMPTY };
+    // 3.x has no codes; the packet leaves them out.
+    state.write(id, |version, out| Packet::Unsuback(unsuback).encode(version, out));
+    Ok(Progress::Whole)
 }
 
 /// Sends the SUBACKs that every peer's word allows now.
@@ -101,20 +133,14 @@ pub(crate) fn announce_weight(state: &mut State, weight: Option<ShareWeight>) {
 }
 
 fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
-    let client = state.client(pending.session);
-    if client.is_none_or(|client| client.connection != Some(pending.connection)) {
+    let Some(client) = state.client_mut(pending.session) else { return };
+    // Who breaks off before SUBACK has the subscription all the same, and with it what is retained.
+    client.scans.allow(pending.scans_to);
+    if client.connection != Some(pending.connection) {
         // Nothing may come behind a goodbye [MQTT5-3.14.4-1].
         return;
     }
-    let written = state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
-    let Some(client) = state.client_mut(pending.session).filter(|_| written) else { return };
-    // Of two scans for one filter the later one has what the earlier one has.
-    for scan in &pending.scans {
-        client.scans.emptying(|scans| scans.retain(|old| old.filter != scan.filter));
-    }
-    if !pending.scans.is_empty() {
-        client.scans.filling().extend(pending.scans);
-    }
+    state.write(pending.connection, |_, out| out.extend_from_slice(&pending.suback));
     pump(state, now, pending.session);
 }
 
@@ -134,6 +160,15 @@ fn check(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Res
         return Err(ReasonCode::QuotaExceeded);
     }
     Ok(())
+}
+
+/// Has retained messages looked up once SUBACK has been sent.
+fn add_scan(state: &mut State, session: SessionKey, scan: Scan, before: ScanNumber) {
+    state.last_scan = ScanNumber(state.last_scan.0 + 1);
+    let number = state.last_scan;
+    if let Some(client) = state.client_mut(session) {
+        client.scans.add(number, scan, before);
+    }
 }
 
 /// Makes or replaces one subscription [MQTT5-3.8.4-3]; answers its key and whether it is new.
@@ -159,7 +194,7 @@ fn subscribe(
     };
     if let Some(client) = state.client_mut(session) {
         if client.subscriptions.insert(key) && filter.share().is_some() {
-            client.shared.push(key);
+            client.shared.insert(key);
         }
     }
     (key, is_new)
@@ -177,12 +212,9 @@ fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicF
     };
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&key);
-        client.shared.retain(|shared| *shared != key);
-        client.scans.emptying(|scans| scans.retain(|scan| scan.filter != key));
-    }
-    // Retained messages are not owed any more where SUBACK still waits for a peer's word [MQTT5-3.10.4-2].
-    for pending in state.pending_subacks.iter_mut().filter(|pending| pending.session == session) {
-        pending.scans.retain(|scan| scan.filter != key);
+        client.shared.remove(&key);
+        // Retained messages are not owed any more, sent in part or not at all [MQTT5-3.10.4-2].
+        client.scans.forget(key);
     }
     true
 }

@@ -11,6 +11,7 @@ mod rng;
 mod script;
 mod swarm;
 mod tidy;
+mod turns;
 mod v31;
 mod v3_connect;
 mod v3_errors;

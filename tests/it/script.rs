@@ -6,6 +6,7 @@
 //!
 //! **Before the first step**
 //! - `limits queue_messages_max=3 connect_timeout=5s ...` any field of `Limits`
+//! - `turn_units 1` units of work in one turn of a shard
 //! - `queue_full drop_oldest` · `server_reference "other:1883"` · `response_information "r/"`
 //! - `shards 1` or `shards 2 8` only these · `no_epilogue` leaves out the check after the last line
 //!

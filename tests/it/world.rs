@@ -5,6 +5,7 @@
 //! bytes, into a landing or not), a client taking what was written for it, mail between two shards (in order), a socket
 //! on its way to another shard, the end of a turn. Some pairs of shards are chosen by the seed to be slow.
 
+mod core;
 mod options;
 
 use std::collections::VecDeque;
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use corecast::connection::Chunk;
 use corecast::message::Landing;
-use corecast::shard::{ConnectionId, Effect, Event, Mail, Origin, Seeds, Shard, ShardId, ShardOptions};
+use corecast::shard::{ConnectionId, Effect, Event, Mail, Origin, Shard};
 use corecast::time::Time;
 
 use crate::rng::Rng;
 
+use self::core::{shard_id, Core, Seat};
 pub(crate) use self::options::Options;
 
 /// Actions without the clock moving after which a world is taken to be in an endless loop.
@@ -47,21 +49,6 @@ pub(crate) struct World {
     pub(crate) landed_bytes: usize,
 }
 
-struct Core {
-    shard: Shard,
-    seats: Vec<Seat>,
-    /// Something happened since the last end of a turn.
-    turn: bool,
-    /// Connections whose outbox is to be looked at when the turn ends.
-    dirty: Vec<ConnectionId>,
-}
-
-#[derive(Default)]
-struct Seat {
-    generation: u32,
-    socket: Option<usize>,
-}
-
 #[derive(Default)]
 struct Socket {
     /// Where the server's end is; nowhere while it moves and once it is forgotten.
@@ -73,6 +60,8 @@ struct Socket {
     /// What is being written, flat, and how much of it the client has.
     out: Option<(Chunk, Vec<u8>, usize)>,
     paused: bool,
+    /// The shard has left some of the last bytes for the next turn, be it none.
+    cut: bool,
     /// The shard has said that bytes may go into a landing.
     may_land: bool,
     /// What is being received into.
@@ -186,7 +175,9 @@ impl World {
     /// All shards are told to end.
     pub(crate) fn drain(&mut self) {
         let deadline = self.now + Duration::from_secs(30);
-        (0..self.cores.len()).for_each(|shard| self.handle(shard, Event::Drain { deadline }));
+        for shard in 0..self.cores.len() {
+            self.tell(shard, Event::Drain { deadline });
+        }
     }
 
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard> {
@@ -249,10 +240,10 @@ impl World {
             let is_read = !socket.paused && (room[shard] || socket.finishing);
             // A receive that a pause comes too late for ends all the same.
             let is_late = socket.paused && socket.landing.is_some();
-            if is_late || is_read && !socket.to_server.is_empty() {
+            if is_late || is_read && (socket.cut || !socket.to_server.is_empty()) {
                 enabled.push(Action::Read(index));
             }
-            if socket.left && (socket.broken || is_read && socket.to_server.is_empty()) {
+            if socket.left && (socket.broken || is_read && !socket.cut && socket.to_server.is_empty()) {
                 enabled.push(Action::HangUp(index));
             }
             if socket.out.is_some() && !socket.stalled && !socket.broken {
@@ -280,20 +271,20 @@ impl World {
             Action::HangUp(socket) => {
                 let (shard, connection) = self.sockets[socket].at.expect("enabled");
                 self.forget(socket);
-                self.handle(shard, Event::Closed { connection });
+                self.tell(shard, Event::Closed { connection });
             }
             Action::Mail(pair) => {
                 let (from, to) = (pair / self.cores.len(), pair % self.cores.len());
                 let mail = self.mail[pair].pop_front().expect("enabled");
-                self.handle(to, Event::Mail { from: shard_id(from), mail });
+                self.tell(to, Event::Mail { from: shard_id(from), mail });
             }
             Action::Arrive(index) => {
                 let Moving { socket, to, unread } = self.moving.swap_remove(index);
                 self.sockets[socket].moving = false;
-                let connection = self.seat(to, socket);
-                self.handle(to, Event::Received { connection, bytes: &unread });
+                self.seat(to, socket);
+                self.receive(socket, &unread);
             }
-            Action::Tick(shard) => self.handle(shard, Event::Tick),
+            Action::Tick(shard) => self.tell(shard, Event::Tick),
             Action::EndTurn(shard) => self.end_turn(shard),
         }
     }
@@ -304,20 +295,34 @@ impl World {
         if socket.finishing {
             socket.to_server.clear();
             socket.landing = None;
+            socket.cut = false;
             return;
         }
         if let Some(landing) = socket.landing.take() {
             return self.land(index, landing);
         }
-        if socket.may_land && self.rng.chance(2) {
+        if socket.may_land && !socket.cut && self.rng.chance(2) {
             socket.landing = self.cores[shard].shard.take_landing(connection);
             if socket.landing.is_some() {
                 return;
             }
         }
-        let count = self.rng.some(socket.to_server.len());
+        let count = match socket.to_server.len() {
+            0 => 0,
+            come => self.rng.some(come),
+        };
         let bytes: Vec<u8> = socket.to_server.drain(..count).collect();
-        self.handle(shard, Event::Received { connection, bytes: &bytes });
+        self.receive(index, &bytes);
+    }
+
+    /// Gives a shard bytes. Those it leaves for the next turn stay the first of the socket.
+    fn receive(&mut self, index: usize, bytes: &[u8]) {
+        let (shard, connection) = self.sockets[index].at.expect("read where it is");
+        let left = self.handle(shard, Event::Received { connection, bytes });
+        let socket = &mut self.sockets[index];
+        socket.cut = left.is_some();
+        let left = &bytes[bytes.len() - left.unwrap_or(0)..];
+        left.iter().rev().for_each(|byte| socket.to_server.push_front(*byte));
     }
 
     /// Some bytes come into a landing, or its receive is cancelled.
@@ -333,7 +338,7 @@ impl World {
             self.landed_bytes += count;
         }
         socket.may_land = count > 0;
-        self.handle(shard, Event::Landed { connection, landing, count });
+        self.tell(shard, Event::Landed { connection, landing, count });
     }
 
     fn take(&mut self, index: usize) {
@@ -347,8 +352,11 @@ impl World {
         if taken + count < bytes.len() {
             socket.out = Some((chunk, bytes, taken + count));
         } else {
-            self.handle(shard, Event::Flushed { connection, chunk });
-            self.cores[shard].dirty.push(connection);
+            let is_finishing = socket.finishing;
+            self.tell(shard, Event::Flushed { connection, chunk });
+            if is_finishing {
+                self.cores[shard].dirty.push(connection);
+            }
         }
     }
 
@@ -369,6 +377,7 @@ impl World {
             assert!(!batch.is_empty(), "a waiting bit without mail");
             self.mail[from * shards + to].extend(batch);
         }
+        core.shard.begin_turn();
     }
 
     fn write(&mut self, shard: usize, connection: ConnectionId) {
@@ -389,16 +398,22 @@ impl World {
         }
     }
 
-    fn handle(&mut self, shard: usize, event: Event<'_>) {
+    /// Whatever is not bytes is taken whole.
+    fn tell(&mut self, shard: usize, event: Event<'_>) {
+        assert_eq!(self.handle(shard, event), None);
+    }
+
+    fn handle(&mut self, shard: usize, event: Event<'_>) -> Option<usize> {
         let mut effects = mem::take(&mut self.effects);
         let core = &mut self.cores[shard];
-        core.shard.handle(self.now, event);
+        let left = core.shard.handle(self.now, event);
         core.turn = true;
         core.shard.take_effects(&mut effects);
         for effect in effects.drain(..) {
             self.carry_out(shard, effect);
         }
         self.effects = effects;
+        left
     }
 
     fn carry_out(&mut self, shard: usize, effect: Effect) {
@@ -456,7 +471,7 @@ impl World {
         let socket = &mut self.sockets[index];
         socket.at = Some((shard, connection));
         let admitted = socket.admitted;
-        self.handle(shard, Event::Opened { connection, origin: Origin { address: None }, admitted });
+        self.tell(shard, Event::Opened { connection, origin: Origin { address: None }, admitted });
         connection
     }
 
@@ -474,25 +489,4 @@ impl World {
         self.cores[shard].seats[connection.index as usize].socket = None;
         self.live.retain(|live| *live != index);
     }
-}
-
-impl Core {
-    fn new(options: &Options, id: u8) -> Core {
-        let own = options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(id));
-        let shard = Shard::new(ShardOptions {
-            id: ShardId(id),
-            shards: options.shards,
-            limits: options.limits.clone(),
-            queue_full: options.queue_full,
-            server_reference: options.server_reference.clone(),
-            response_information: options.response_information.clone(),
-            assigned_client_id_prefix: "auto-".into(),
-            seeds: Seeds { home: (options.seed, 1), topics: options.seed, own: (own, 2) },
-        });
-        Core { shard, seats: Vec::new(), turn: false, dirty: Vec::new() }
-    }
-}
-
-fn shard_id(index: usize) -> ShardId {
-    ShardId(u8::try_from(index).expect("at most 64 shards"))
 }

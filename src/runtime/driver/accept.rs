@@ -9,7 +9,6 @@ use tracing::warn;
 
 use super::state::{Moved, State, REFUSED_CONNECTIONS_MAX};
 use crate::runtime::ring::{Completion, Operation, Tag};
-use crate::shard::Event;
 use crate::time::Time;
 
 /// How long accepting rests after an error such as too many open files: clients wait in the kernel's queue meanwhile.
@@ -126,7 +125,7 @@ pub(super) fn adopt(state: &mut State, moved: Moved) {
     let Moved { descriptor, is_admitted, unread } = moved;
     let Some(connection) = state.open(descriptor, is_admitted) else { return };
     state.counters.adopted_total += 1;
-    state.tell(Event::Received { connection, bytes: &unread });
+    state.receive_held(connection, unread);
     state.apply_effects();
     state.arm(connection);
 }

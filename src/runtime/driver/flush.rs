@@ -60,9 +60,11 @@ pub(super) fn on_sent(state: &mut State, completion: Completion) {
     match sent {
         Sent::InPart => {}
         Sent::Wholly(chunk) => {
+            let (is_read_out, is_finishing) = (socket.is_read_out(), socket.is_finishing);
             state.tell(Event::Flushed { connection, chunk });
-            state.dirty.push(connection);
-            let is_read_out = state.sockets.socket(connection).is_some_and(|socket| socket.is_read_out());
+            if is_finishing {
+                state.dirty.push(connection);
+            }
             if is_read_out && !state.shard.owes(connection) {
                 state.closed(connection);
             }
@@ -80,7 +82,7 @@ fn on_broken(state: &mut State, connection: ConnectionId) {
     let Some(socket) = state.sockets.socket(connection) else { return };
     socket.is_broken = true;
     let is_being_read = socket.receiving.is_some() || socket.waiting > 0;
-    if is_being_read && !socket.is_paused && socket.held.is_empty() {
+    if is_being_read && !socket.is_paused && !socket.holds() {
         // Makes sure that the receive comes to its end.
         let _ = SockRef::from(&socket.descriptor).shutdown(Shutdown::Both);
     } else {

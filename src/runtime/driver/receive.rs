@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::state::State;
+use super::state::{State, Waiting};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{connection, Leaving};
 use crate::shard::{ConnectionId, Event};
@@ -18,15 +18,25 @@ pub(super) fn on_received(state: &mut State, completion: Completion) {
         socket.receiving = None;
     }
     let count = completion.result().unwrap_or(0);
-    if socket.waiting > 0 || state.is_held || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
+    let waiting = Waiting { completion, done: 0 };
+    let is_held = state.is_held || state.shard.is_spent();
+    if socket.waiting > 0 || is_held || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
         socket.waiting += 1;
-        state.waiting.push_back(completion);
-        return;
+        state.waiting.push_back(waiting);
+    } else if let Some(cut) = deliver(state, connection, waiting) {
+        count_waiting(state, connection);
+        state.waiting.push_back(cut);
     }
-    deliver(state, connection, completion);
 }
 
-/// Takes what earlier turns have left, unless a peer still does not keep up.
+fn count_waiting(state: &mut State, connection: ConnectionId) {
+    if let Some(socket) = state.sockets.socket(connection) {
+        socket.waiting += 1;
+    }
+}
+
+/// Takes what earlier turns have left, unless a peer still does not keep up. A connection that uses up this turn has had its
+/// share: it comes behind all others in the next.
 pub(super) fn take_waiting(state: &mut State) {
     if state.is_held {
         return;
@@ -34,22 +44,32 @@ pub(super) fn take_waiting(state: &mut State) {
     for connection in mem::take(&mut state.resumed) {
         release_held(state, connection);
     }
+    let mut last: Vec<Waiting> = Vec::new();
     for _ in 0..state.waiting.len() {
-        let Some(completion) = state.waiting.pop_front() else { break };
-        let connection = connection(completion.tag());
+        let Some(waiting) = state.waiting.pop_front() else { break };
+        let id = connection(waiting.completion.tag());
+        if last.first().is_some_and(|first| connection(first.completion.tag()) == id) {
+            last.push(waiting);
+            continue;
+        }
+        let connection = id;
         let Some(socket) = state.sockets.socket(connection) else {
-            state.ring.recycle(completion);
+            state.ring.recycle(waiting.completion);
             continue;
         };
-        let count = completion.result().unwrap_or(0);
-        if socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
+        let count = waiting.completion.result().unwrap_or(0);
+        if state.shard.is_spent() || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
             // All the later ones of this connection follow it to the back, so their order stays.
-            state.waiting.push_back(completion);
+            state.waiting.push_back(waiting);
             continue;
         }
         socket.waiting -= 1;
-        deliver(state, connection, completion);
+        if let Some(cut) = deliver(state, connection, waiting) {
+            count_waiting(state, connection);
+            last.push(cut);
+        }
     }
+    state.waiting.extend(last);
 }
 
 /// Gives receives to the sockets that found no buffer, now that there are some.
@@ -67,9 +87,9 @@ fn release_held(state: &mut State, connection: ConnectionId) {
     if socket.is_paused || !socket.is_staying() {
         return;
     }
-    let held = mem::take(&mut socket.held);
-    if !held.is_empty() {
-        state.tell(Event::Received { connection, bytes: &held });
+    if socket.holds() {
+        let held = mem::take(&mut socket.held);
+        state.receive_held(connection, held);
         state.apply_effects();
     }
     let Some(socket) = state.sockets.socket(connection) else { return };
@@ -80,15 +100,27 @@ fn release_held(state: &mut State, connection: ConnectionId) {
     }
 }
 
-fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) {
+/// Takes a completion; answers what is left of it if the shard has worked enough before.
+fn deliver(state: &mut State, connection: ConnectionId, waiting: Waiting) -> Option<Waiting> {
+    let Waiting { completion, .. } = &waiting;
     match completion.result() {
-        Ok(count) if count > 0 => {
-            state.counters.received_bytes_total += count as u64;
-            match completion.tag().operation {
-                Operation::ReceiveInto => give_back(state, connection, completion),
-                _ => deliver_bytes(state, connection, completion),
+        Ok(count) if count > 0 && completion.tag().operation != Operation::ReceiveInto => {
+            let cut = deliver_bytes(state, connection, waiting);
+            if cut.is_some() {
+                return cut;
             }
         }
+        _ => deliver_other(state, connection, waiting.completion),
+    }
+    state.settle(connection);
+    state.arm(connection);
+    None
+}
+
+/// Anything but received bytes in a buffer of the ring.
+fn deliver_other(state: &mut State, connection: ConnectionId, completion: Completion) {
+    match completion.result() {
+        Ok(count) if count > 0 => give_back(state, connection, completion),
         Ok(_) => on_end(state, connection, completion, State::end),
         // Cancelled by us, or interrupted.
         Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => match completion.tag().operation {
@@ -102,31 +134,44 @@ fn deliver(state: &mut State, connection: ConnectionId, completion: Completion) 
             }
             state.starved.push(connection);
             state.ring.recycle(completion);
-            return state.settle(connection);
         }
         Err(_) => on_end(state, connection, completion, State::closed),
     }
-    state.settle(connection);
-    state.arm(connection);
 }
 
-fn deliver_bytes(state: &mut State, connection: ConnectionId, completion: Completion) {
-    let State { shard, ring, sockets, now, .. } = state;
-    let Some(socket) = sockets.socket(connection) else { return ring.recycle(completion) };
+fn deliver_bytes(state: &mut State, connection: ConnectionId, waiting: Waiting) -> Option<Waiting> {
+    let State { shard, ring, sockets, now, counters, .. } = state;
+    let Waiting { completion, done } = waiting;
+    let Some(socket) = sockets.socket(connection) else {
+        ring.recycle(completion);
+        return None;
+    };
     if completion.tag().operation == Operation::ReceiveHead {
         // Unless these bytes begin another large packet: then the shard says so.
         socket.is_bulk = false;
     }
-    let bytes = ring.bytes(&completion);
+    let all = ring.bytes(&completion);
+    let bytes = all.get(done..).unwrap_or_default();
+    let mut left = None;
     match socket.leaving {
         Leaving::Close => {}
         Leaving::Move(_) => socket.held.extend_from_slice(bytes),
         Leaving::No if socket.is_finishing => {}
         Leaving::No if socket.is_paused || !socket.held.is_empty() => socket.held.extend_from_slice(bytes),
-        Leaving::No => shard.handle(*now, Event::Received { connection, bytes }),
+        Leaving::No => {
+            left = shard.handle(*now, Event::Received { connection, bytes });
+            socket.is_cut = left.is_some();
+        }
     }
+    if let Some(left) = left {
+        let done = all.len() - left;
+        state.apply_effects();
+        return Some(Waiting { completion, done });
+    }
+    counters.received_bytes_total += all.len() as u64;
     ring.recycle(completion);
     state.apply_effects();
+    None
 }
 
 /// A landing goes back to the shard, also if that does not want bytes now: they are of one packet, and were on their way.
@@ -136,6 +181,7 @@ fn give_back(state: &mut State, connection: ConnectionId, completion: Completion
         return state.ring.recycle(completion);
     }
     let count = completion.result().unwrap_or(0);
+    state.counters.received_bytes_total += count as u64;
     state.counters.landed_bytes_total += count as u64;
     let landing = state.ring.landed(completion);
     state.tell(Event::Landed { connection, landing, count });
@@ -145,7 +191,7 @@ fn give_back(state: &mut State, connection: ConnectionId, completion: Completion
 fn on_end(state: &mut State, connection: ConnectionId, completion: Completion, end: fn(&mut State, ConnectionId)) {
     state.ring.recycle(completion);
     let Some(socket) = state.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
-    if socket.is_paused || !socket.held.is_empty() {
+    if socket.is_paused || socket.holds() {
         socket.has_ended = true;
     } else {
         end(state, connection);

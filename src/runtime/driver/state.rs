@@ -26,6 +26,14 @@ pub(crate) struct Moved {
     pub(crate) unread: Vec<u8>,
 }
 
+/// A receive completion that waits for a later turn.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) completion: Completion,
+    /// Bytes of it that have been handled.
+    pub(super) done: usize,
+}
+
 /// One core's shard, its ring, its sockets, and the lists of one turn.
 pub(super) struct State {
     pub(super) shard: Shard,
@@ -50,8 +58,8 @@ pub(super) struct State {
     pub(super) starved: Vec<ConnectionId>,
     /// Connections whose held bytes may be delivered.
     pub(super) resumed: Vec<ConnectionId>,
-    /// Receive completions of an earlier turn, oldest first.
-    pub(super) waiting: VecDeque<Completion>,
+    /// Receive completions of an earlier turn, those of one connection in their order.
+    pub(super) waiting: VecDeque<Waiting>,
     /// Connections whose peer sends nothing more but is still owed something, and when to stop caring.
     pub(super) ended: VecDeque<(Time, ConnectionId)>,
     /// Sockets that leave for another core when the turn ends.
@@ -83,9 +91,22 @@ impl State {
         }
     }
 
+    /// Gives the shard bytes that have waited at the socket. What is left of them waits again.
+    pub(super) fn receive_held(&mut self, connection: ConnectionId, mut bytes: Vec<u8>) {
+        let left = self.shard.handle(self.now, Event::Received { connection, bytes: &bytes });
+        let Some(socket) = self.sockets.socket(connection) else { return };
+        socket.is_cut = left.is_some();
+        if let Some(left) = left {
+            bytes.drain(..bytes.len() - left);
+            socket.held = bytes;
+            self.resumed.push(connection);
+        }
+    }
+
     /// Tells the shard something.
     pub(super) fn tell(&mut self, event: Event<'_>) {
-        self.shard.handle(self.now, event);
+        let left = self.shard.handle(self.now, event);
+        debug_assert!(left.is_none(), "only received bytes are cut, and they are given in other ways");
     }
 
     /// Carries out what the shard wants. None of it tells the shard anything, so it ends.
@@ -119,6 +140,7 @@ impl State {
                     socket.is_finishing = true;
                     socket.is_paused = false;
                     socket.held = Vec::new();
+                    socket.is_cut = false;
                     self.dirty.push(connection);
                     self.resumed.push(connection);
                 }

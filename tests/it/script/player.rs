@@ -114,6 +114,7 @@ impl<'s> Player<'s> {
                     other => panic!("`{other}` is neither drop_newest nor drop_oldest"),
                 }
             }
+            "turn_units" => self.options.turn_units_max = rest.parse().expect("a number of units"),
             "server_reference" => self.options.server_reference = text(),
             "response_information" => self.options.response_information = text(),
             "no_epilogue" => self.has_epilogue = false,

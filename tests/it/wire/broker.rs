@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corecast::config::QueueFull;
-use corecast::limits::Limits;
+use corecast::limits::{Limits, TURN_UNITS_MAX};
 use corecast::runtime::{start, ExitReason, Report, Running, Settings};
 use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
 
@@ -42,6 +42,7 @@ impl Broker {
                 server_reference: None,
                 response_information: None,
                 assigned_client_id_prefix: "auto-".into(),
+                turn_units_max: TURN_UNITS_MAX,
                 seeds: Seeds { home: (1, 2), topics: 3, own: (4, u64::from(id.0)) },
             })
         };

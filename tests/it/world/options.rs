@@ -1,7 +1,7 @@
 //! How a world is made.
 
 use corecast::config::QueueFull;
-use corecast::limits::Limits;
+use corecast::limits::{Limits, TURN_UNITS_MAX};
 
 /// What may go into an outbox that is not yet full: the largest packet any test has, and answers to what was read at
 /// once.
@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) mail_max: usize,
     /// Bytes that may go into an outbox that is not yet full.
     pub(crate) outbox_slack: usize,
+    /// Units of work in one turn.
+    pub(crate) turn_units_max: u32,
 }
 
 impl Options {
@@ -33,6 +35,7 @@ impl Options {
             response_information: None,
             mail_max: usize::MAX,
             outbox_slack: OUTBOX_SLACK,
+            turn_units_max: TURN_UNITS_MAX,
         }
     }
 }

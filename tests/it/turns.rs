@@ -1,0 +1,223 @@
+//! Long work is cut into turns: nobody sees where, and no turn does more than its units.
+
+use std::iter;
+
+use corecast::config::QueueFull;
+use corecast::limits::Limits;
+use corecast::shard::{ConnectionId, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
+use corecast::time::Time;
+
+use crate::script::{check, packet};
+
+/// More filters than the first steps of a session's end take.
+const FILTERS: usize = 60;
+
+fn filters() -> String {
+    (0..FILTERS).map(|number| format!("f/{number} ")).collect()
+}
+
+fn zeros() -> String {
+    vec!["0"; FILTERS].join(",")
+}
+
+#[test]
+fn a_client_id_is_free_while_its_old_session_is_taken_apart() {
+    for units in [1, 7, 100] {
+        check(&format!(
+            r#"
+            turn_units {units}
+            b: connected v=5 id=b clean
+            a: connected v=5 id=a clean session_expiry=1000
+            a: subscribed {filters} $share/g/s q1 q/+ q1
+            a: cut
+            b: publish q/1 q1 id=1 "for the old one"
+            b< puback id=1
+            c: connect v=5 id=a clean &
+            c: subscribe id=9 f/7 f/59 $share/g/s q1 &
+            d: connect v=5 id=d clean &
+            d: subscribe id=9 f/7
+            c< connack sp=0 code=0 ..
+            c< suback id=9 codes=0,0,1
+            d< connack sp=0 code=0 ..
+            d< suback id=9 codes=0
+            b: publish f/7 "seven"
+            c< publish f/7 q0 "seven"
+            d< publish f/7 q0 "seven"
+            b: publish f/59 "last"
+            c< publish f/59 q0 "last"
+            b: publish f/8 "nobody"
+            b: publish q/1 "nobody"
+            b: publish s q1 id=2 "to a member"
+            b< puback id=2
+            c< publish s q1 id=1 "to a member"
+            c: puback id=1
+            c nothing
+            d nothing
+            metric sessions_now=3
+            "#,
+            filters = filters(),
+        ));
+    }
+}
+
+#[test]
+fn what_a_member_owed_that_ends_goes_to_another_turn_by_turn() {
+    check(&format!(
+        r#"
+        turn_units 1
+        b: connected v=5 id=b clean
+        a: connected v=5 id=a clean
+        a: subscribed {filters} $share/g/s q1
+        b: publish s q1 id=1 "one"
+        b< puback id=1
+        a< publish s q1 id=1 "one"
+        c: connected v=5 id=c clean
+        c: subscribed $share/g/s q1
+        a: close
+        c< publish s q1 id=1 "one" ..
+        c: puback id=1
+        "#,
+        filters = filters(),
+    ));
+}
+
+#[test]
+fn what_is_behind_a_packet_that_is_cut_waits_in_order() {
+    for units in [1, 10, 1000] {
+        check(&format!(
+            r#"
+            turn_units {units}
+            b: connected v=5 id=b clean
+            b: publish f/3 retain "kept"
+            a: connected v=5 id=a clean
+            a: subscribe id=4 {filters} &
+            a: publish f/3 "own" &
+            a: pingreq
+            a<* suback id=4 codes={zeros}
+            a<* publish f/3 q0 "kept" retain
+            a<* publish f/3 q0 "own"
+            a<* pingresp
+            a: unsubscribe id=5 {filters} f/none &
+            a: publish f/3 "not wanted" &
+            a: pingreq
+            a< unsuback id=5 codes={zeros},0x11
+            a< pingresp
+            a nothing
+            "#,
+            filters = filters(),
+            zeros = zeros(),
+        ));
+    }
+}
+
+#[test]
+fn a_malformed_filter_at_the_end_of_a_packet_that_is_cut_makes_no_subscription() {
+    check(&format!(
+        r#"
+        turn_units 1
+        a: connected v=5 id=a clean session_expiry=1000
+        a: subscribe id=1 {filters} f/#/x
+        a< disconnect code=0x8f ..
+        a closed
+        a: connect v=5 id=a session_expiry=1000
+        a< connack sp=1 code=0 ..
+        b: connected v=5 id=b clean
+        b: publish f/3 "nobody"
+        a nothing
+        "#,
+        filters = filters(),
+    ));
+}
+
+#[test]
+fn a_burst_that_is_cut_keeps_the_order_of_its_publisher() {
+    let publish: String = (0..30).map(|number| format!("b: publish t/{} \"{number}\" &\n", number % 2)).collect();
+    let expect: String = (0..30).map(|number| format!("a< publish t/{} q0 \"{number}\"\n", number % 2)).collect();
+    check(&format!(
+        r#"
+        turn_units 3
+        a: connected v=5 id=a clean
+        a: subscribed t/+
+        b: connected v=5 id=b clean
+        {publish}
+        b: pingreq
+        b< pingresp
+        {expect}
+        "#,
+    ));
+}
+
+/// A shard and its connections, each turn driven by hand.
+fn shard(turn_units_max: u32) -> Shard {
+    Shard::new(ShardOptions {
+        id: ShardId(0),
+        shards: 1,
+        limits: Limits::default(),
+        queue_full: QueueFull::DropNewest,
+        server_reference: None,
+        response_information: None,
+        assigned_client_id_prefix: "auto-".into(),
+        turn_units_max,
+        seeds: Seeds { home: (1, 1), topics: 1, own: (1, 2) },
+    })
+}
+
+fn open(shard: &mut Shard, index: u32, words: &[&str]) -> ConnectionId {
+    let connection = ConnectionId { index, generation: 0 };
+    shard.handle(Time::START, Event::Opened { connection, origin: Origin { address: None }, admitted: true });
+    let bytes: Vec<u8> = words.iter().flat_map(|words| packet(5, words)).collect();
+    assert_eq!(shard.handle(Time::START, Event::Received { connection, bytes: &bytes }), None);
+    shard.begin_turn();
+    connection
+}
+
+/// Gives a shard bytes until it has done all; answers what `measure` grew by in each turn.
+fn turns(shard: &mut Shard, connection: ConnectionId, bytes: &[u8], measure: impl Fn(&Shard) -> u64) -> Vec<u64> {
+    let mut rest = Some(bytes);
+    iter::from_fn(|| {
+        let bytes = rest?;
+        let before = measure(shard);
+        let left = shard.handle(Time::START, Event::Received { connection, bytes });
+        shard.begin_turn();
+        rest = left.map(|left| &bytes[bytes.len() - left..]);
+        Some(measure(shard) - before)
+    })
+    .collect()
+}
+
+#[test]
+fn a_burst_to_many_does_its_units_in_each_turn() {
+    let mut shard = shard(1000);
+    for index in 1..=100 {
+        open(&mut shard, index, &[&format!("connect id=c{index} clean"), "subscribe id=1 t"]);
+    }
+    let publisher = open(&mut shard, 0, &["connect id=p clean"]);
+    let burst = packet(5, "publish t \"payload\"").repeat(500);
+    let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
+    assert_eq!(sent.iter().sum::<u64>(), 50_000);
+    // A publication costs 101 units, and the one that crosses the bound is finished.
+    assert_eq!(sent, vec![1000; 50]);
+}
+
+#[test]
+fn many_filters_take_many_turns_and_are_answered_once() {
+    let mut shard = shard(1000);
+    let client = open(&mut shard, 0, &["connect id=a clean"]);
+    let filters: String = (0..1000).map(|number| format!("f/{number} ")).collect();
+    for words in ["subscribe", "unsubscribe"] {
+        let bytes = packet(5, &format!("{words} id=1 {filters}"));
+        let turns = turns(&mut shard, client, &bytes, |_| 0).len();
+        // One unit to look at each filter and eight to do it.
+        assert_eq!(turns, 9, "{words}");
+        let mut dirty = Vec::new();
+        shard.take_dirty(&mut dirty);
+        assert_eq!(dirty, [client], "its answer waits");
+        let chunk = shard.take_output(client).expect("the answer");
+        shard.handle(Time::START, Event::Flushed { connection: client, chunk });
+        while shard.next_deadline().is_some() {
+            shard.begin_turn();
+            shard.handle(Time::START, Event::Tick);
+        }
+        shard.begin_turn();
+    }
+}
