@@ -71,7 +71,7 @@ impl Shards {
         check_uring()?;
         let listeners = listen(&settings.binds, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, clock)?;
+        let (seats, remotes) = seats(settings, connections_max, &cpus, listeners.of_shards, clock)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
         let make_shard = Arc::new(move |shard| make_shard(shard, count));
         let mut shards =
@@ -228,6 +228,7 @@ impl fmt::Debug for Shards {
 fn seats(
     settings: &Settings,
     connections_max: usize,
+    cpus: &[usize],
     listeners: Vec<Vec<TcpListener>>,
     clock: Clock,
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
@@ -241,11 +242,22 @@ fn seats(
     let (gate, drained) = (Gate::default(), Drained::new(listeners.len()));
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
-    for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
+    for (((listeners, mailbox), cpu), shard) in listeners.into_iter().zip(mailboxes).zip(cpus).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
-        seats.push(Seat { shard: ShardId(shard), listeners, mailbox, ear, gate, drained, clock, limits, ring_sizes });
+        seats.push(Seat {
+            shard: ShardId(shard),
+            listeners,
+            mailbox,
+            ear,
+            gate,
+            drained,
+            clock,
+            limits,
+            ring_sizes,
+            shares_cpu: cpus.iter().filter(|other| *other == cpu).count() > 1,
+        });
     }
     Ok((seats, remotes))
 }
