@@ -77,12 +77,14 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
 
 /// Sends whatever a session is owed and its client can take now: what an earlier connection left unacknowledged, then
 /// its queue, then retained messages. Called when there is reason to think that something can move. What the turn has no
-/// work left for goes on in the next.
+/// work left for goes on in the next, but for one step: a queue must not fill because each message put into it waits for the
+/// end of the turn.
 pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
     if !state.client(key).is_some_and(Client::is_owed) {
         return;
     }
     let enough_bytes = enough_bytes(state);
+    let mut has_moved = false;
     loop {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
@@ -90,7 +92,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         if slot.connection.outbox.waiting_bytes() >= enough_bytes {
             return;
         }
-        if state.budget.is_spent() {
+        if has_moved && state.budget.is_spent() {
             return state.add_work(key);
         }
         let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
@@ -109,6 +111,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         if !moved {
             return;
         }
+        has_moved = true;
     }
 }
 
@@ -118,7 +121,7 @@ fn enough_bytes(state: &State) -> usize {
 }
 
 /// QoS 1 and 2 publications that may be unacknowledged towards a client [MQTT5-3.3.4-9].
-fn in_flight_max(connection: &Connection, ours: u16) -> usize {
+pub(crate) fn in_flight_max(connection: &Connection, ours: u16) -> usize {
     usize::from(connection.receive_maximum.min(ours))
 }
 
@@ -171,10 +174,10 @@ fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bo
 /// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
 fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
     let Some(Client { session, .. }) = state.clients.get_mut(key.0 as usize) else { return false };
-    let dropped = session.queue.drop_expired(now, state.budget.left());
+    let dropped = session.queue.drop_expired(now, state.budget.left().max(1));
     state.metrics.dropped_expired_total += dropped as u64;
     state.budget.spend(dropped);
-    if state.budget.is_spent() {
+    if dropped > 0 && state.budget.is_spent() {
         return true;
     }
     let Some(delivery) = session.queue.pop() else { return true };
