@@ -8,6 +8,7 @@ mod acknowledge;
 mod begun;
 mod budget;
 mod connect;
+mod copies;
 mod deliver;
 mod disconnect;
 mod dispatch;
@@ -24,6 +25,7 @@ mod publication;
 mod publish;
 mod recent;
 mod scans;
+mod series;
 mod slow;
 mod state;
 mod subscribe;
@@ -47,11 +49,13 @@ use self::known::Known;
 use self::mail::on_mail;
 use self::publication::message_of;
 use self::publish::{on_landed_publish, Sender};
+use self::series::{may_begin_row, on_series};
 use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
 use self::work::{on_drain, on_tick};
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
+pub use self::series::MailedSeries;
 pub use self::state::{Seeds, ShardOptions};
 
 /// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
@@ -347,6 +351,14 @@ impl Shard {
         let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let in_row = if may_begin_row(rest[0]) { self.on_row(now, id, rest, known) } else { 0 };
+            if in_row > 0 {
+                at += in_row;
+                if self.state.budget.is_spent() && at < bytes.len() {
+                    return Consumed { used: at, is_cut: true };
+                }
+                continue;
+            }
             let frame = match next_frame(rest, packet_bytes_max) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
@@ -368,6 +380,19 @@ impl Shard {
             }
         }
         Consumed { used: at, is_cut: false }
+    }
+
+    /// Handles what stands in a row at the front of `rest`; answers how many bytes that were.
+    fn on_row(&mut self, now: Time, id: ConnectionId, rest: &[u8], known: &mut Option<Box<Known>>) -> usize {
+        let Some(slot) = self.state.slot(id).filter(|slot| slot.connection.phase == Phase::Open) else { return 0 };
+        let (version, Some(session)) = (slot.connection.version, slot.session) else { return 0 };
+        match on_series(&mut self.state, now, Sender { id, session, version }, rest, known) {
+            Ok(used) => used,
+            Err(fault) => {
+                self.part(now, id, fault);
+                rest.len()
+            }
+        }
     }
 
     fn on_frame(

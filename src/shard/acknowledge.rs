@@ -89,7 +89,7 @@ pub(crate) fn on_pubcomp(
 }
 
 /// An identifier that is not in use has been looked for among all that are.
-fn charge_search(state: &mut State, session: SessionKey) {
+pub(crate) fn charge_search(state: &mut State, session: SessionKey) {
     if let Some(client) = state.client(session) {
         let units = client.session.inflight.len() / SEARCHED_PER_UNIT;
         state.budget.spend(units);

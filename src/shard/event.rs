@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::connection::Chunk;
 use crate::message::{Landing, Message};
 use crate::router::{Interest, ShareKey, ShareWeight};
+use crate::shard::series::MailedSeries;
 use crate::time::Time;
 
 /// One connection of one shard. The driver makes them; a used index comes back with another generation.
@@ -135,6 +136,11 @@ pub enum Mail {
     Publish {
         /// The message.
         message: Message,
+    },
+    /// Publications of one client to one topic, not retained, for the receiving shard's own subscribers.
+    Series {
+        /// All of them.
+        series: MailedSeries,
     },
     /// A publication for one member of a shared subscription.
     Shared {

@@ -3,6 +3,7 @@
 use crate::router::Interest;
 use crate::shard::event::{Mail, ShardId};
 use crate::shard::publish::{publish_mailed, publish_shared};
+use crate::shard::series::publish_mailed_series;
 use crate::shard::state::State;
 use crate::shard::subscribe::release_subacks;
 use crate::time::Time;
@@ -12,6 +13,7 @@ pub(crate) fn on_mail(state: &mut State, now: Time, from: ShardId, mail: Mail) {
     let peer = from.0;
     match mail {
         Mail::Publish { message } => publish_mailed(state, now, &message),
+        Mail::Series { series } => publish_mailed_series(state, now, &series),
         Mail::Shared { share, message, hops } => publish_shared(state, now, share, &message, hops),
         Mail::Interest { interest, wanted, since, sequence } => {
             if wanted {

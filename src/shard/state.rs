@@ -24,6 +24,7 @@ use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
 use crate::shard::recent::Recent;
 use crate::shard::scans::{ScanNumber, Scans};
+use crate::shard::series::Workbench;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::table::{Paged, Table};
 use crate::time::Time;
@@ -155,6 +156,8 @@ pub(crate) struct State {
     pub(crate) route: Route,
     /// Reused by every publication.
     pub(crate) encoder: Encoder,
+    /// Reused by every series.
+    pub(crate) workbench: Workbench,
 }
 
 impl State {
@@ -193,6 +196,7 @@ impl State {
             metrics: Metrics::default(),
             route: Route::default(),
             encoder: Encoder::default(),
+            workbench: Workbench::default(),
             options,
         }
     }
@@ -257,6 +261,28 @@ impl State {
             connection.outbox.forget_named();
         }
         fits
+    }
+
+    /// Lets `write` put packets into a connection's outbox, none of more than `packet_bytes_max` bytes: all of them, or none
+    /// if the client would not take such a large one.
+    pub(crate) fn write_all(
+        &mut self,
+        id: ConnectionId,
+        packet_bytes_max: usize,
+        write: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
+    ) {
+        let Some(slot) = self.slot_mut(id).filter(|slot| slot.connection.phase != Phase::Lingering) else { return };
+        if slot.connection.is_too_large(packet_bytes_max) {
+            return;
+        }
+        let State { slots, pool, dirty, .. } = self;
+        let Some(slot) = slots[id.index as usize].as_mut() else { return };
+        let version = slot.connection.version;
+        let (out, first) = slot.connection.outbox.writer(pool);
+        write(version, out);
+        if first {
+            dirty.push(id);
+        }
     }
 
     /// Sets a connection's timer to what its phase asks for.

@@ -9,6 +9,7 @@ mod landing;
 mod model;
 mod rng;
 mod script;
+mod series;
 mod swarm;
 mod tidy;
 mod turns;

@@ -195,8 +195,22 @@ fn a_burst_to_many_does_its_units_in_each_turn() {
     let burst = packet(5, "publish t \"payload\"").repeat(500);
     let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
     assert_eq!(sent.iter().sum::<u64>(), 50_000);
-    // A publication costs 101 units, and the one that crosses the bound is finished.
-    assert_eq!(sent, vec![1000; 50]);
+    // The first two publications cost 101 units each; a series costs each receiver a unit for eight, so 63 fit behind
+    // them, and 80 into a whole turn.
+    assert_eq!(sent, [6500, 8000, 8000, 8000, 8000, 8000, 3500]);
+}
+
+#[test]
+fn a_burst_at_qos_1_does_its_units_in_each_turn() {
+    let mut shard = shard(1000);
+    for index in 1..=100 {
+        open(&mut shard, index, &[&format!("connect id=c{index} clean"), "subscribe id=1 t q1"]);
+    }
+    let publisher = open(&mut shard, 0, &["connect id=p clean"]);
+    let burst: Vec<u8> = (1..=52).flat_map(|id| packet(5, &format!("publish t q1 id={id} \"payload\""))).collect();
+    let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
+    // Each delivery costs a unit, and a series one more for each receiver: seven fit behind the first two, ten into a turn.
+    assert_eq!(sent, [900, 1000, 1000, 1000, 1000, 300]);
 }
 
 #[test]

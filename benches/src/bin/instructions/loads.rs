@@ -42,6 +42,11 @@ const fn shard(name: &'static str, versions: &'static [ProtocolVersion], qos: Qo
     Row { name, kind: Kind::Shard(Load::new(versions, qos, subscribers, batch)) }
 }
 
+/// Each publication comes in a read of its own.
+const fn alone(name: &'static str, qos: QoS) -> Row {
+    Row { name, kind: Kind::Shard(Load::new(V3, qos, 1, 1)) }
+}
+
 const fn remote(name: &'static str, qos: QoS) -> Row {
     let load = Load { is_remote: true, ..Load::new(V3, qos, 1, BATCH) };
     Row { name, kind: Kind::Shard(load) }
@@ -67,6 +72,8 @@ pub(crate) const ROWS: &[Row] = &[
     shard("qos-0-to-1-v5", V5, QOS_0, 1),
     shard("qos-1-to-1-v5", V5, QOS_1, 1),
     shard("qos-2-to-1-v5", V5, QOS_2, 1),
+    alone("qos-0-to-1-alone", QOS_0),
+    alone("qos-1-to-1-alone", QOS_1),
     shard("qos-0-to-1000", V3, QOS_0, 1000),
     shard("qos-1-to-1000", V3, QOS_1, 1000),
     shard("qos-2-to-1000", V3, QOS_2, 1000),
