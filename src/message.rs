@@ -73,8 +73,8 @@ impl Message {
 
     /// The Topic Name.
     pub fn topic(&self) -> &str {
-        // Checking the encoding again costs a few nanoseconds and only where a queued message is sent.
-        std::str::from_utf8(self.topic_bytes()).expect("made from a str")
+        // SAFETY: a message is made of a topic that was a `str`, and its bytes never change.
+        unsafe { std::str::from_utf8_unchecked(self.topic_bytes()) }
     }
 
     /// The Topic Name's bytes.
@@ -212,6 +212,7 @@ impl Landing {
     /// If bytes are missing, or topic and properties do not stand where they do in a PUBLISH.
     pub fn into_message(mut self, head: Head, topic: Range<usize>, properties: Range<usize>) -> Message {
         assert!(self.missing() == 0 && properties.end <= self.filled, "the packet is whole");
+        assert!(std::str::from_utf8(&self.packet()[topic.clone()]).is_ok(), "the topic has been decoded");
         let gap_behind_topic = properties.start.checked_sub(topic.end).expect("properties come behind the topic");
         let head = head.encode([topic.start, topic.len(), gap_behind_topic, properties.len()]);
         put(Arc::get_mut(&mut self.block).expect("a landing is nobody else's"), &head);

@@ -35,7 +35,7 @@ use self::index::Index;
 pub use self::interest::Interest;
 use self::interest::PeerInterest;
 use self::levels::Levels;
-pub use self::retained::{Retained, RetainedScan};
+pub use self::retained::{Retained, RetainedScan, Scanned};
 use self::route::Merge;
 pub use self::route::Route;
 pub use self::shape::Shape;

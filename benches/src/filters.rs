@@ -35,7 +35,8 @@ impl Wildcards {
         (Wildcards::Shapes, "shapes"),
     ];
 
-    fn filter(self, number: u32) -> String {
+    /// One of its filters; without wildcards, a topic.
+    pub fn filter(self, number: u32) -> String {
         let (site, device) = (number / 1000, number % 1000);
         match self {
             Wildcards::None => format!("site/{site}/device/{device}/temperature"),

@@ -44,6 +44,17 @@ pub struct RetainedScan {
     finished: bool,
 }
 
+/// How far a slice of a search has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// To the end.
+    All,
+    /// As far as its budget went.
+    SoFar,
+    /// To a message that was not taken.
+    Refused,
+}
+
 /// A message in the order of its topic, so that the message is its own key.
 struct ByTopic(Message);
 
@@ -158,19 +169,19 @@ impl Retained {
         message.into_iter().chain(tombstone).min()
     }
 
-    /// Goes on with a search: looks at topics until `budget` is used up (at least at one) or `most` are found, appends those
-    /// that match, and returns whether the search is finished. A topic costs one, finding a place eight. What is stored between two slices is not found: it is newer than the
-    /// search, so that the subscriber gets it as it is published.
+    /// Goes on with a search: looks at topics until `budget` is used up (at least at one) and offers each message that
+    /// matches to `take`, until one is not taken: the search then goes on with that one. A topic costs one, finding a place
+    /// eight. What is stored between two slices is not found: it is newer than the search, so that the subscriber gets it
+    /// as it is published.
     pub fn scan(
         &self,
         scan: &mut RetainedScan,
         budget: &mut usize,
-        most: usize,
         now: Time,
-        found: &mut Vec<Message>,
-    ) -> bool {
+        mut take: impl FnMut(&Message) -> bool,
+    ) -> Scanned {
         if scan.finished {
-            return true;
+            return Scanned::All;
         }
         *budget = budget.saturating_sub(SEEK_COST);
         let mut seek = Vec::new();
@@ -179,12 +190,15 @@ impl Retained {
             *budget = budget.saturating_sub(1);
             let Some(ByTopic(message)) = topics.next() else {
                 scan.finished = true;
-                break;
+                return Scanned::All;
             };
             let step = step(scan.filter.as_bytes(), message.topic_bytes(), &mut seek);
             match step {
                 Step::Match if message.stamp() <= scan.newest && message.expires_at() > now => {
-                    found.push(message.clone());
+                    if !take(message) {
+                        scan.go_on_at(message.topic_bytes());
+                        return Scanned::Refused;
+                    }
                 }
                 Step::Match | Step::Next => {}
                 Step::Seek => {
@@ -196,15 +210,14 @@ impl Retained {
                 }
                 Step::End => {
                     scan.finished = true;
-                    break;
+                    return Scanned::All;
                 }
             }
-            if *budget == 0 || found.len() >= most {
+            if *budget == 0 {
                 scan.go_on_after(step, message.topic_bytes(), &mut seek);
-                break;
+                return Scanned::SoFar;
             }
         }
-        scan.finished
     }
 
     /// Accounts for a message that has left `messages`.
@@ -229,19 +242,16 @@ impl RetainedScan {
         &self.filter
     }
 
-    /// Goes on with `topic`, found but not used, as if it had not been looked at.
-    pub fn go_back_to(&mut self, topic: &str) {
+    fn go_on_at(&mut self, topic: &[u8]) {
         self.from.clear();
-        self.from.extend_from_slice(topic.as_bytes());
-        self.finished = false;
+        self.from.extend_from_slice(topic);
     }
 
     fn go_on_after(&mut self, step: Step, topic: &[u8], seek: &mut Vec<u8>) {
         if step == Step::Seek {
             std::mem::swap(&mut self.from, seek);
         } else {
-            self.from.clear();
-            self.from.extend_from_slice(topic);
+            self.go_on_at(topic);
             // The smallest key above `topic`; no topic has this byte.
             self.from.push(0);
         }

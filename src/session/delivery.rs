@@ -41,6 +41,12 @@ impl Identifiers {
     }
 }
 
+impl From<Option<u32>> for Identifiers {
+    fn from(identifier: Option<u32>) -> Identifiers {
+        identifier.map_or(Identifiers::None, |identifier| Identifiers::One([identifier]))
+    }
+}
+
 impl From<&[u32]> for Identifiers {
     fn from(identifiers: &[u32]) -> Identifiers {
         match identifiers {

@@ -3,13 +3,12 @@
 use crate::connection::Connection;
 use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
-use crate::router::{SessionKey, ShareKey};
-use crate::session::{Delivery, Identifiers, Next, Overflow};
+use crate::router::{Scanned, SessionKey, ShareKey};
+use crate::session::{Delivery, Identifiers, Inflight, Next, Overflow};
 use crate::shard::event::ConnectionId;
 use crate::shard::pen::{is_too_large, Pen, Target};
 use crate::shard::publication::Publication;
 use crate::shard::publish::pass_on;
-use crate::shard::scans::Scan;
 use crate::shard::state::{Client, State};
 use crate::time::Time;
 
@@ -105,8 +104,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         } else if client.scans.is_empty() {
             false
         } else {
-            let room = in_flight_max.saturating_sub(session.inflight.sent());
-            scan(state, now, key, id, room)
+            scan(state, now, key, id)
         };
         if !moved {
             return;
@@ -225,60 +223,71 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
 }
 
 /// Looks up and sends one slice of the retained messages a subscription is owed. Answers whether more may follow at once:
-/// not if the socket or the client's Receive Maximum has no room for now; what was found and not sent is looked up again
-/// then, as it is then.
-fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId, room: usize) -> bool {
-    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
+/// not if the socket or the client's Receive Maximum has no room for now. The encoder is left to the publication that may
+/// be on its way.
+fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
+    let enough_bytes = enough_bytes(state);
+    let State { router, clients, slots, encoder, pool, dirty, metrics, budget, options, .. } = state;
+    let Some(client) = clients.get_mut(key.0 as usize) else { return false };
+    let Some(slot) = slots[id.index as usize].as_mut() else { return false };
     let Some((number, mut scan)) = client.scans.take_first() else { return false };
-    let most = if scan.options.qos == QoS::AtMostOnce { SCAN_SLICE_UNITS } else { room };
-    let mut budget = SCAN_SLICE_UNITS;
-    let mut found = Vec::new();
-    let mut is_finished =
-        most > 0 && state.router.retained().scan(&mut scan.retained, &mut budget, most, now, &mut found);
-    state.budget.spend(SCAN_SLICE_UNITS - budget);
-    let sent = found.iter().take_while(|message| send_retained(state, now, key, id, &scan, message)).count();
-    if let Some(message) = found.get(sent) {
-        scan.retained.go_back_to(message.topic());
-        is_finished = false;
+    let connection = &mut slot.connection;
+    let in_flight_max = in_flight_max(connection, options.limits.inflight_messages_max);
+    let mut retained = RetainedPen {
+        pen: Pen { encoder, pool, dirty, metrics },
+        id,
+        now,
+        in_flight_max,
+        qos: scan.options.qos,
+        identifiers: scan.identifier.into(),
+    };
+    let mut units = SCAN_SLICE_UNITS;
+    let mut sent = 0;
+    let scanned = router.retained().scan(&mut scan.retained, &mut units, now, |message| {
+        let has_room = connection.outbox.waiting_bytes() < enough_bytes;
+        let is_taken = has_room && retained.send(connection, &mut client.session.inflight, message);
+        sent += usize::from(is_taken);
+        is_taken
+    });
+    budget.spend(SCAN_SLICE_UNITS - units + sent * KEPT_MESSAGE_UNITS);
+    match scanned {
+        Scanned::All => client.scans.finish(number, scan.filter),
+        Scanned::SoFar | Scanned::Refused => client.scans.put_back(number, scan),
     }
-    if let Some(client) = state.clients.get_mut(key.0 as usize) {
-        if is_finished {
-            client.scans.finish(number, scan.filter);
-        } else {
-            client.scans.put_back(number, scan);
-        }
-    }
-    most > 0 && sent == found.len()
+    scanned != Scanned::Refused
 }
 
-/// Sends one retained message if the socket has room. The encoder is left to the publication that may be on its way.
-fn send_retained(
-    state: &mut State,
-    now: Time,
-    key: SessionKey,
+/// What it takes to send retained messages to one subscription.
+struct RetainedPen<'a> {
+    pen: Pen<'a>,
     id: ConnectionId,
-    scan: &Scan,
-    message: &Message,
-) -> bool {
-    let enough_bytes = enough_bytes(state);
-    if state.slot(id).is_none_or(|slot| slot.connection.outbox.waiting_bytes() >= enough_bytes) {
-        return false;
+    now: Time,
+    in_flight_max: usize,
+    /// That of the subscription.
+    qos: QoS,
+    identifiers: Identifiers,
+}
+
+impl RetainedPen<'_> {
+    /// Sends a message, or drops it if the client would not take it; `false` if it has no room for another in flight.
+    fn send(&mut self, connection: &mut Connection, inflight: &mut Inflight, message: &Message) -> bool {
+        let mut publication = Publication::glance(message);
+        let qos = self.qos.min(publication.qos);
+        let identifiers = self.identifiers.as_slice();
+        let mut head = PublishHead { subscription_identifiers: identifiers, ..publication.head(self.now, qos, true) };
+        if qos != QoS::AtMostOnce {
+            if inflight.sent() >= self.in_flight_max {
+                return false;
+            }
+            if is_too_large(connection, &head, identifiers) {
+                self.pen.metrics.dropped_too_large_total += 1;
+                return true;
+            }
+            let (message, identifiers) = (message.clone(), self.identifiers.clone());
+            head.packet_id = inflight.push(Delivery { message, qos, retain: true, share: None, identifiers });
+            debug_assert!(head.packet_id.is_some(), "fewer are in flight than there are identifiers");
+        }
+        self.pen.write_own(connection, self.id, &mut publication, head);
+        true
     }
-    let mut publication = Publication::of(message);
-    let qos = scan.options.qos.min(publication.qos);
-    let identifiers = scan.identifier.map(|identifier| [identifier]);
-    let identifiers = identifiers.as_ref().map_or(&[][..], |one| one.as_slice());
-    if qos == QoS::AtMostOnce {
-        let head = publication.head(now, qos, true);
-        let head = PublishHead { subscription_identifiers: identifiers, ..head };
-        state.budget.spend(KEPT_MESSAGE_UNITS);
-        write_own(state, id, &mut publication, head);
-        return true;
-    }
-    let target = Target { session: key, qos, retain: true, share: None, identifiers };
-    let delivery = delivery(&mut publication, qos, &target);
-    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
-    let Some(packet_id) = client.session.inflight.push(delivery.clone()) else { return false };
-    send(state, now, key, id, &delivery, packet_id, false);
-    true
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::connection::SHARED_PAYLOAD_BYTES_MIN;
 use crate::message::{Head, Landing, Message, Parts, Stamp};
 use crate::mqtt::{
     decode_publish, next_header, Forwarded, Frame, PacketId, PacketType, ProtocolVersion, Publish, PublishHead, QoS,
@@ -79,8 +80,13 @@ impl<'a> Wire<'a> {
 }
 
 impl<'a> Publication<'a> {
-    /// What a message of a peer, a queue or the retained set says.
+    /// What a message of a peer or a queue says.
     pub(crate) fn of(message: &'a Message) -> Publication<'a> {
+        Publication { message: Some(message.clone()), ..Publication::glance(message) }
+    }
+
+    /// The same of one that is only to be written: it is shared just if its payload is.
+    pub(crate) fn glance(message: &'a Message) -> Publication<'a> {
         Publication {
             topic: message.topic(),
             payload: message.payload(),
@@ -89,7 +95,7 @@ impl<'a> Publication<'a> {
             retain: message.retain(),
             expires_at: message.expires_at(),
             stamp: message.stamp(),
-            message: Some(message.clone()),
+            message: (message.payload().len() >= SHARED_PAYLOAD_BYTES_MIN).then(|| message.clone()),
             wire: None,
         }
     }

@@ -35,14 +35,17 @@ fn topics(found: &[Message]) -> Vec<&str> {
 
 fn search(retained: &Retained, filter: &str, now: Time) -> Vec<Message> {
     let mut found = Vec::new();
-    assert!(retained.scan(
-        &mut RetainedScan::new(filter, stamp(u64::MAX)),
-        &mut { usize::MAX },
-        usize::MAX,
-        now,
-        &mut found
-    ));
+    let scan = &mut RetainedScan::new(filter, stamp(u64::MAX));
+    assert_eq!(retained.scan(scan, &mut { usize::MAX }, now, collect(&mut found)), Scanned::All);
     found
+}
+
+/// Takes everything.
+fn collect(found: &mut Vec<Message>) -> impl FnMut(&Message) -> bool + '_ {
+    |message| {
+        found.push(message.clone());
+        true
+    }
 }
 
 /// All there is, and that the accounts agree with it.
@@ -160,21 +163,27 @@ fn a_search_finds_nothing_newer_than_itself() {
     let mut found = Vec::new();
     let mut scan = RetainedScan::new("#", stamp(5));
     assert_eq!(scan.filter(), "#");
-    assert!(retained.scan(&mut scan, &mut 20, usize::MAX, START, &mut found));
-    assert!(retained.scan(&mut scan, &mut 20, usize::MAX, START, &mut found));
+    for _ in 0..2 {
+        assert_eq!(retained.scan(&mut scan, &mut 20, START, collect(&mut found)), Scanned::All);
+    }
     assert_eq!(topics(&found), ["a"]);
 }
 
 #[test]
-fn a_search_stops_at_as_many_as_are_wanted_and_goes_on_behind_them() {
+fn a_search_stops_at_a_message_that_is_not_taken_and_goes_on_with_it() {
     let mut retained = retained(1);
     (1..=5).for_each(|number| assert!(retained.set(message(&format!("a/{number}"), number))));
     let mut scan = RetainedScan::new("a/+", stamp(5));
     let mut found = Vec::new();
-    assert!(!retained.scan(&mut scan, &mut 1000, 2, START, &mut found));
+    let two = |message: &Message| {
+        let is_wanted = found.len() < 2;
+        found.extend(is_wanted.then(|| message.clone()));
+        is_wanted
+    };
+    assert_eq!(retained.scan(&mut scan, &mut 1000, START, two), Scanned::Refused);
     assert_eq!(topics(&found), ["a/1", "a/2"]);
     let mut budget = 1000;
-    assert!(retained.scan(&mut scan, &mut budget, 9, START, &mut found));
+    assert_eq!(retained.scan(&mut scan, &mut budget, START, collect(&mut found)), Scanned::All);
     assert_eq!(topics(&found), ["a/1", "a/2", "a/3", "a/4", "a/5"]);
     assert_eq!(budget, 1000 - SEEK_COST - 4, "one look each, and one to see that there are no more");
 }
@@ -260,7 +269,7 @@ proptest! {
         let (mut scan, mut found) = (RetainedScan::new(&filter, stamp(newest)), Vec::new());
         let mut touched = Vec::new();
         let mut changes = (newest + 1..).zip(&changes);
-        while !retained.scan(&mut scan, &mut { SEEK_COST + budget }, usize::MAX, START, &mut found) {
+        while retained.scan(&mut scan, &mut { SEEK_COST + budget }, START, collect(&mut found)) == Scanned::SoFar {
             if let Some((time, change)) = changes.next() {
                 apply(&mut retained, change, time);
                 let (Change::Set { topic, .. } | Change::Remove { topic }) = change;

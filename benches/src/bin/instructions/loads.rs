@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use benches::{router, samples, topics, Fanout, Load, Wildcards};
+use benches::{publish, router, samples, topics, Fanout, Load, Wildcards, World};
 use corecast::mqtt::{ProtocolVersion, QoS, TopicName};
 use corecast::router::Route;
 
@@ -33,6 +33,8 @@ enum Kind {
     /// The fixed header and the packet of [`samples`] by that name.
     Decode(&'static str),
     Encode(&'static str),
+    /// One of so many retained messages, sent to a new subscriber to all of them.
+    Retained(u32),
     /// One topic among so many filters.
     Route(Wildcards, u32),
 }
@@ -81,6 +83,7 @@ pub(crate) const ROWS: &[Row] = &[
     shard("qos-1-to-1000-v5", V5, QOS_1, 1000),
     remote("qos-0-to-peer", QOS_0),
     remote("qos-1-to-peer", QOS_1),
+    Row { name: "retained-to-1", kind: Kind::Retained(20_000) },
     decode("decode-publish-qos-0", "PUBLISH QoS 0 3.1.1"),
     decode("decode-publish-qos-1", "PUBLISH QoS 1 3.1.1"),
     decode("decode-publish-qos-1-v5", "PUBLISH QoS 1 5.0"),
@@ -113,6 +116,7 @@ pub(crate) fn measure(is_wanted: impl Fn(&str) -> bool) {
     for row in ROWS.iter().filter(|row| is_wanted(row.name)) {
         let operations = match row.kind {
             Kind::Shard(load) => measure_shard(load),
+            Kind::Retained(messages) => measure_retained(messages),
             Kind::Decode(sample) => measure_decode(sample),
             Kind::Encode(sample) => measure_encode(sample),
             Kind::Route(wildcards, filters) => measure_route(wildcards, filters),
@@ -135,6 +139,31 @@ fn measure_shard(load: Load) -> u64 {
     (0..rounds).for_each(|_| fanout.round());
     counted(&mut || (0..rounds).for_each(|_| fanout.round()));
     rounds * load.deliveries()
+}
+
+fn measure_retained(messages: u32) -> u64 {
+    let mut world = World::new(1);
+    let publisher = world.client(0, V3[0], &[], QOS_0);
+    for number in 0..messages {
+        world.receive(publisher, &publish(&Wildcards::None.filter(number), QOS_0, true, 0));
+        world.end_turn();
+    }
+    let mut fetch = || {
+        world.client(0, V3[0], &["#"], QOS_0);
+        let mut written_bytes = 0;
+        loop {
+            match world.take_written_bytes() {
+                0 => break,
+                more => written_bytes += more,
+            }
+            // What has left makes room for more.
+            world.end_turn();
+        }
+        assert!(written_bytes > messages as usize * 16, "all of them are sent");
+    };
+    fetch();
+    counted(&mut fetch);
+    messages.into()
 }
 
 fn measure_decode(name: &str) -> u64 {
