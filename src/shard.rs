@@ -43,13 +43,14 @@ use crate::time::Time;
 use self::connect::{on_connect, on_opened, refuse_malformed};
 use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
+use self::encoder::Encoder;
 use self::fault::Fault;
 use self::held_back::{note_fan_out, take_dirty, Beginning};
 use self::known::Known;
 use self::mail::on_mail;
 use self::publication::message_of;
 use self::publish::{on_landed_publish, Sender};
-use self::series::{may_begin_row, on_series};
+use self::series::{may_begin_row, on_series, Workbench};
 use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
 use self::work::{on_drain, on_tick};
@@ -130,6 +131,14 @@ impl Shard {
     /// it.
     pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
         take_dirty(&mut self.state, into);
+    }
+
+    /// Frees what is only kept to be used again: some of it has grown with the largest burst there ever was. To be called
+    /// now and then.
+    pub fn give_back(&mut self) {
+        self.state.pool.give_back();
+        self.state.encoder = Encoder::default();
+        self.state.workbench = Workbench::default();
     }
 
     /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.

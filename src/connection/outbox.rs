@@ -83,6 +83,11 @@ impl ChunkPool {
         }
     }
 
+    /// Frees all spare buffers.
+    pub fn give_back(&mut self) {
+        self.spare = Vec::new();
+    }
+
     fn take(&mut self) -> Chunk {
         self.spare.pop().unwrap_or_default()
     }
@@ -225,5 +230,8 @@ mod tests {
         pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
         assert_eq!(pool.spare.len(), 1);
         assert!(pool.take().is_empty());
+        pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
+        pool.give_back();
+        assert_eq!(pool.spare.capacity(), 0);
     }
 }

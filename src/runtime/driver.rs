@@ -166,6 +166,7 @@ impl Driver {
         feed_starved(&mut self.state);
         self.acceptors.arm(&mut self.state);
         if self.givebacks.are_due(self.state.now, has_worked) {
+            self.state.shard.give_back();
             give_memory_back();
         }
         Ok(())
