@@ -3,7 +3,7 @@
 //! The map of the house, lowest floor first (`docs/ARCHITECTURE.md` has the whole plan):
 //!
 //! 1. [`mqtt`], [`limits`], [`metrics`], [`time`], [`table`]: know nobody.
-//! 2. [`connection`], [`message`], [`config`]: siblings, blind to each other.
+//! 2. [`connection`], [`message`], [`config`], [`transport`]: siblings, blind to each other.
 //! 3. [`router`], [`session`]: siblings, blind to each other.
 //! 4. [`shard`]: one core's broker, pure: events in, effects out.
 //! 6. [`runtime`]: the only room that knows glommio, io_uring, sockets, clocks and threads.
@@ -22,3 +22,4 @@ pub mod session;
 pub mod shard;
 pub mod table;
 pub mod time;
+pub mod transport;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("message", 1),
     ("connection", 2),
     ("config", 2),
+    ("transport", 2),
     ("router", 3),
     ("session", 3),
     ("shard", 4),

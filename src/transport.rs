@@ -1,0 +1,107 @@
+//! The byte filters of one connection that stand between its socket and MQTT: the header of a proxy, then TLS.
+//!
+//! Pure: bytes in, bytes out, "need more", "done". Must not know sockets, sessions, files, clocks or packets. A connection
+//! that needs no filter has no [`Transport`]; one that was only announced by a proxy needs it no more once that is read.
+
+mod proxy_protocol;
+mod refusal;
+mod tls;
+
+use std::net::SocketAddr;
+
+use self::proxy_protocol::HeaderReader;
+use self::tls::Tls;
+
+pub use self::proxy_protocol::{Header, ProxyVersions};
+pub use self::refusal::{Refusal, RefusalKind};
+pub use self::tls::{
+    CertificateFacts, ClientCertificates, Identity, KeyPair, Material, MinimumVersion, Tickets, TlsFault, TlsPart,
+    TlsPolicy, TlsServer,
+};
+
+/// The filters of one connection, outermost first.
+#[derive(Debug)]
+pub struct Transport {
+    /// Until the proxy's header is through.
+    header: Option<HeaderReader>,
+    tls: Option<Tls>,
+    /// What the proxy has said of where the client is.
+    said: Option<Header>,
+}
+
+impl Transport {
+    /// The filters a listener asks for: a proxy's header in one of these versions, TLS as this server speaks it.
+    pub fn new(proxy: Option<ProxyVersions>, tls: Option<&TlsServer>) -> Transport {
+        Transport { header: proxy.map(HeaderReader::new), tls: tls.map(Tls::new), said: None }
+    }
+
+    /// Takes bytes from the socket and appends to `opened` those that are for the broker; `replies` gets what the filters
+    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why.
+    ///
+    /// # Errors
+    /// The peer breaks a rule of a filter or of the listener. Nothing more can be read.
+    pub fn receive(&mut self, bytes: &[u8], opened: &mut Vec<u8>, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+        let mut rest = bytes;
+        if let Some(header) = &mut self.header {
+            let Some(said) = header.take(&mut rest)? else { return Ok(()) };
+            self.said = Some(said);
+            self.header = None;
+        }
+        match &mut self.tls {
+            Some(tls) => tls.receive(rest, opened, replies),
+            None => {
+                opened.extend_from_slice(rest);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the peer has shown all that the filters want to see first: from then on bytes are the broker's.
+    pub fn is_open(&self) -> bool {
+        self.header.is_none() && self.tls.as_ref().is_none_or(Tls::is_open)
+    }
+
+    /// Whether bytes pass as they are, so that the filters are not needed any more.
+    pub fn is_transparent(&self) -> bool {
+        self.header.is_none() && self.tls.is_none()
+    }
+
+    /// Whether the peer has said that it sends nothing more.
+    pub fn has_ended(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::has_ended)
+    }
+
+    /// The client's address, where `seen` is the socket's.
+    pub fn address(&self, seen: Option<SocketAddr>) -> Option<SocketAddr> {
+        match self.said {
+            Some(Header::Proxied(address)) => address,
+            Some(Header::Own) | None => seen,
+        }
+    }
+
+    /// The name in the client's certificate, if it has shown one that has the name asked for.
+    pub fn identity(&self) -> Option<&str> {
+        self.tls.as_ref().and_then(Tls::identity)
+    }
+
+    /// Appends to `into` what `bytes` are on the wire, in as few records as can be.
+    ///
+    /// # Errors
+    /// The keys are used up: the connection has to end.
+    pub fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
+        match &mut self.tls {
+            Some(tls) => tls.send(bytes, into),
+            None => {
+                into.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends the goodbye that tells the peer that nothing was cut off.
+    pub fn finish(&mut self, into: &mut Vec<u8>) {
+        if let Some(tls) = &mut self.tls {
+            tls.finish(into);
+        }
+    }
+}
