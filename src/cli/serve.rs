@@ -58,7 +58,7 @@ mod tests {
             ),
             (
                 ServeArguments { bind: vec!["1883".to_owned()], ..ServeArguments::default() },
-                "--bind: \"1883\": it is no IP address with a port; write one such as 0.0.0.0:1883 or [::]:1883",
+                "--bind: \"1883\": it is no IP address with a port; write one such as 0.0.0.0:1883, [::]:1883 or *:1883",
             ),
         ] {
             let failure = config_of(&arguments).unwrap_err();

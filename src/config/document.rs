@@ -1,11 +1,39 @@
 //! `docs/configuration.md` and the help of the flags, made from the rows.
 
-use super::options::{Config, Row, OPTIONS, SECTIONS};
+use super::listener::{Listener, LISTENER_OPTIONS, SECTION};
+use super::options::{Config, OPTIONS, SECTIONS};
+use super::row::Row;
+
+/// The head of a table of options.
+const HEAD: &str = "| key | value | allowed | default | meaning |\n|---|---|---|---|---|\n";
+
+const LISTENERS: &str = "\
+One table for each listener beside the plain one of `[listen]`: over TLS, behind a proxy, on a unix socket.
+
+```toml
+[[listener]]                        # TLS on port 8883 of every address
+certificate = \"/etc/corecast/server.pem\"
+key = \"/etc/corecast/server.key\"
+
+[[listener]]                        # TLS with client certificates on port 8884
+certificate = \"/etc/corecast/server.pem\"
+key = \"/etc/corecast/server.key\"
+client_ca = \"/etc/corecast/clients.pem\"
+client_certificate = \"required\"
+identity = \"cn\"
+
+[[listener]]
+unix = \"/run/corecast/mqtt.sock\"
+```
+
+The files of certificates are read again on SIGHUP and within seconds of a change, without an end to any connection; one
+that is wrong then is named in the log, and what was read before stays.
+";
 
 const INTRODUCTION: &str = "\
 # Configuration
 
-This file is made from the table in `src/config/options.rs`; a test refuses it when it is out of date. To write it anew:
+This file is made from the tables in `src/config/options.rs` and `listener.rs`; a test refuses it when it is out of date. To write it anew:
 `cargo run -- check --print-docs > docs/configuration.md`.
 
 Corecast runs without a configuration. With one, it is a TOML file given by `-c`:
@@ -33,10 +61,15 @@ pub fn documentation() -> String {
     let mut text = INTRODUCTION.to_owned();
     for (section, about) in SECTIONS {
         text.push_str(&format!("\n## [{section}]\n\n{}\n\n", about.trim()));
-        text.push_str("| key | value | allowed | default | meaning |\n|---|---|---|---|---|\n");
+        text.push_str(HEAD);
         for row in OPTIONS.iter().filter(|row| row.section == *section) {
-            text.push_str(&line(row));
+            text.push_str(&line(row, &Config::default()));
         }
+    }
+    text.push_str(&format!("\n## [[{SECTION}]]\n\n{LISTENERS}\n"));
+    text.push_str(HEAD);
+    for row in LISTENER_OPTIONS {
+        text.push_str(&line(row, &Listener::default()));
     }
     text
 }
@@ -52,9 +85,9 @@ pub fn flag_help(flag: &str) -> String {
     format!("{help} [{}.{}: {allowed}{}]", row.section, row.key, default_of(row, "; default "))
 }
 
-fn line(row: &Row) -> String {
+fn line<T: Default>(row: &Row<T>, default: &T) -> String {
     let flag = if row.flag.is_empty() { String::new() } else { format!(" Flag: `{}`.", row.flag) };
-    let default = match (row.show)(&Config::default()) {
+    let default = match (row.show)(default) {
         Some(default) => format!("`{default}`"),
         None => "unset".to_owned(),
     };
@@ -62,6 +95,6 @@ fn line(row: &Row) -> String {
     format!("| `{}` | {} | {allowed} | {default} | {}{flag} |\n", row.key, row.kind, row.help.trim())
 }
 
-fn default_of(row: &Row, before: &str) -> String {
+fn default_of(row: &Row<Config>, before: &str) -> String {
     (row.show)(&Config::default()).map_or_else(String::new, |default| format!("{before}{default}"))
 }

@@ -5,29 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::cores::Cores;
+use super::listener::Listener;
+use super::row::{row, Row};
 use super::value::{choice, quoted, read, Datum, Fault, Range, Setting, Value, Wrong};
 use crate::limits::{Limits, SHARDS_MAX};
-
-/// One option: what an operator may write, and how it gets into a [`Config`].
-pub(crate) struct Row {
-    pub(crate) section: &'static str,
-    pub(crate) key: &'static str,
-    pub(crate) kind: &'static str,
-    /// What the range counts: seconds, bytes, messages; may be empty.
-    pub(crate) unit: &'static str,
-    pub(crate) range: Option<Range>,
-    /// The flag that says the same, with its dashes; empty if there is none.
-    pub(crate) flag: &'static str,
-    /// One or more sentences.
-    pub(crate) help: &'static str,
-    /// What to write when there is no default.
-    pub(crate) example: &'static str,
-    pub(crate) set: fn(&mut Config, &Value<'_>, Option<Range>) -> Result<(), Fault>,
-    /// The value as TOML, `None` if it has none.
-    pub(crate) show: fn(&Config) -> Option<String>,
-    /// What the words after the flag mean.
-    pub(crate) of_flag: fn(&[String]) -> Datum<'_>,
-}
 
 /// The type of a section. One of our own is made from its rows; one made elsewhere must have a row for every field.
 macro_rules! section {
@@ -63,27 +44,19 @@ macro_rules! options {
 
         /// Everything an operator may say, with defaults for what was left unsaid.
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct Config { $($(#[doc = $about])+ pub $section: $type,)+ }
+        pub struct Config {
+            $($(#[doc = $about])+ pub $section: $type,)+
+            /// The listeners beside the plain one of `listen`, in the order of the file.
+            pub listeners: Vec<Listener>,
+        }
 
         /// The sections in the order of the documentation, each with what it is about.
         pub(crate) static SECTIONS: &[(&str, &str)] = &[$((stringify!($section), concat!($($about),+)),)+];
 
         /// The rows, section by section.
-        pub(crate) static OPTIONS: &[Row] = &[$($(Row {
-            section: stringify!($section),
-            key: stringify!($key),
-            kind: <$kind as Setting>::KIND,
-            unit: [$($unit,)? <$kind as Setting>::COUNTS][0],
-            range: [$(Some(Range { min: $min as f64, max: $max as f64 }),)? None][0],
-            flag: [$($flag,)? ""][0],
-            help: concat!($($help),+),
-            example: <$kind as Setting>::EXAMPLE,
-            set: |config, value, range| {
-                config.$section.$key = read(value, range)?;
-                Ok(())
-            },
-            show: |config| config.$section.$key.show(),
-            of_flag: |words| <$kind as Setting>::of_flag(words),
+        pub(crate) static OPTIONS: &[Row<Config>] = &[$($(row! {
+            Config: stringify!($section), [$section $key], $key: $kind, [$($help)+], [$($unit)?],
+            [$(Some(Range { min: $min as f64, max: $max as f64 }))?], [$($flag)?]
         },)+)+];
     };
 }
@@ -128,8 +101,8 @@ options! {
     /// Where clients connect.
     listen: struct Listen {
         /// Addresses to listen on, each with its port. The default is reachable from this machine only; write
-        /// `0.0.0.0:1883` or `[::]:1883` to be reachable from others.
-        bind: Vec<SocketAddr> = vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883)], range 1 to 64, flag "--bind";
+        /// `0.0.0.0:1883`, `[::]:1883` or `*:1883` (both) to be reachable from others. `[]`: only what `[[listener]]` says.
+        bind: Vec<SocketAddr> = vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883)], range 0 to 64, flag "--bind";
         /// Send small packets at once instead of waiting for more to fill a segment (TCP_NODELAY).
         tcp_nodelay: bool = true;
     }
@@ -223,36 +196,9 @@ options! {
     }
 }
 
-impl Row {
+impl Row<Config> {
     /// The row for a key of a section.
-    pub(crate) fn find(section: &str, key: &str) -> Option<&'static Row> {
+    pub(crate) fn find(section: &str, key: &str) -> Option<&'static Row<Config>> {
         OPTIONS.iter().find(|row| row.section == section && row.key == key)
-    }
-
-    /// The allowed values in words: "1 to 64 shards".
-    pub(crate) fn allowed(&self) -> Option<String> {
-        self.range.map(|range| format!("{range} {}", self.unit).trim_end().to_owned())
-    }
-
-    /// Puts a value into `config`, or says what is wrong with it, where, and how to mend it.
-    pub(crate) fn apply(&self, config: &mut Config, value: &Value<'_>) -> Result<(), (usize, String)> {
-        (self.set)(config, value, self.range).map_err(|fault| (fault.at, self.explain(&fault)))
-    }
-
-    fn explain(&self, fault: &Fault) -> String {
-        let found = &fault.found;
-        match &fault.wrong {
-            Wrong::Because(why) => format!("{found}: {why}"),
-            Wrong::Range => match self.allowed() {
-                Some(allowed) => format!("{found} is out of range; give {allowed}"),
-                None => format!("{found} is out of range; give {}", self.kind),
-            },
-            Wrong::Kind => {
-                let example = (self.show)(&Config::default()).unwrap_or_else(|| self.example.to_owned());
-                let example = if example.is_empty() { quoted("...") } else { example };
-                let allowed = self.allowed().map_or_else(String::new, |allowed| format!(" ({allowed})"));
-                format!("{found} is not {}{allowed}; write for example {} = {example}", self.kind, self.key)
-            }
-        }
     }
 }

@@ -4,9 +4,12 @@ use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 
 use thiserror::Error;
-use toml::de::{DeTable, DeValue, Error as TomlError};
+use toml::de::{DeString, DeTable, DeValue, Error as TomlError};
+use toml::Spanned;
 
-use super::options::{Config, Row, OPTIONS, SECTIONS};
+use super::listener::{Listener, LISTENER_OPTIONS, SECTION};
+use super::options::{Config, OPTIONS, SECTIONS};
+use super::row::Row;
 use super::value::{Datum, Value};
 
 /// A line and a column, both counted from 1; a column is a character.
@@ -67,6 +70,8 @@ pub enum ConfigError {
 
 /// One `key = value` of the file.
 struct Entry<'a> {
+    /// Which `[[listener]]` it is of, if it is of one.
+    listener: Option<usize>,
     section: &'a str,
     key: &'a str,
     key_at: usize,
@@ -81,17 +86,25 @@ impl Config {
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let table = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
         let mut config = Config::default();
-        let mut entries = entries(text, table.get_ref())?;
+        let (mut entries, listeners_at) = entries(text, table.get_ref())?;
         entries.sort_by_key(|entry| entry.key_at);
+        config.listeners = listeners_at.iter().map(|_| Listener::default()).collect();
         for entry in &entries {
-            let row = Row::find(entry.section, entry.key).ok_or_else(|| unknown(text, entry))?;
-            row.apply(&mut config, &entry.value).map_err(|(at, reason)| ConfigError::Value {
-                place: place(text, at),
-                key: entry.name(),
-                reason,
-            })?;
+            let applied = match entry.listener.and_then(|index| config.listeners.get_mut(index)) {
+                Some(listener) => {
+                    let row = LISTENER_OPTIONS.iter().find(|row| row.key == entry.key);
+                    row.ok_or_else(|| unknown_of_listener(text, entry))?.apply(listener, &entry.value)
+                }
+                None => {
+                    let row = Row::find(entry.section, entry.key).ok_or_else(|| unknown(text, entry))?;
+                    row.apply(&mut config, &entry.value)
+                }
+            };
+            applied.map_err(|(at, reason)| ConfigError::Value { place: place(text, at), key: entry.name(), reason })?;
         }
+        config.listeners.iter_mut().for_each(Listener::complete);
         check_together(text, &config, &entries)?;
+        check_listeners(text, &config, &entries, &listeners_at)?;
         Ok(config)
     }
 
@@ -108,11 +121,20 @@ impl Config {
         row.apply(self, &value).map_err(|(_, reason)| ConfigError::Flag { flag: row.flag, reason })
     }
 
-    /// The options that differ from their defaults, as lines of TOML with the section in the key.
+    /// The options that differ from their defaults, as lines of TOML with the section in the key; then the listeners.
     pub fn changed(&self) -> Vec<String> {
         let default = Config::default();
         let changed = OPTIONS.iter().filter(|row| (row.show)(self) != (row.show)(&default));
-        changed.map(|row| format!("{}.{} = {}", row.section, row.key, (row.show)(self).unwrap_or_default())).collect()
+        let mut lines: Vec<String> = changed
+            .map(|row| format!("{}.{} = {}", row.section, row.key, (row.show)(self).unwrap_or_default()))
+            .collect();
+        let default = Listener::default();
+        for listener in &self.listeners {
+            lines.push(format!("[[{SECTION}]]"));
+            let changed = LISTENER_OPTIONS.iter().filter(|row| (row.show)(listener) != (row.show)(&default));
+            lines.extend(changed.map(|row| format!("{} = {}", row.key, (row.show)(listener).unwrap_or_default())));
+        }
+        lines
     }
 }
 
@@ -126,33 +148,53 @@ impl Entry<'_> {
     }
 }
 
-fn entries<'a>(text: &str, table: &'a DeTable<'_>) -> Result<Vec<Entry<'a>>, ConfigError> {
-    let mut entries = Vec::new();
+/// All keys with their values, and where each listener begins.
+fn entries<'a>(text: &str, table: &'a DeTable<'_>) -> Result<(Vec<Entry<'a>>, Vec<usize>), ConfigError> {
+    let (mut entries, mut listeners_at) = (Vec::new(), Vec::new());
     for (name, section) in table {
         let section_name: &str = name.get_ref();
         let at = name.span().start;
         match section.get_ref() {
             DeValue::Table(keys) if SECTIONS.iter().any(|(known, _)| *known == section_name) => {
-                entries.extend(keys.iter().map(|(key, value)| Entry {
-                    section: section_name,
-                    key: key.get_ref(),
-                    key_at: key.span().start,
-                    value: value_of(value.get_ref(), value.span()),
-                }));
+                entries.extend(keys.iter().map(|pair| entry(None, section_name, pair)));
             }
+            DeValue::Array(tables) if section_name == SECTION => {
+                for (index, table) in tables.iter().enumerate() {
+                    let DeValue::Table(keys) = table.get_ref() else {
+                        return Err(no_listener(text, table.span().start));
+                    };
+                    listeners_at.push(table.span().start);
+                    entries.extend(keys.iter().map(|pair| entry(Some(index), SECTION, pair)));
+                }
+            }
+            _ if section_name == SECTION => return Err(no_listener(text, at)),
             DeValue::Table(_) => {
                 let known: Vec<&str> = SECTIONS.iter().map(|(known, _)| *known).collect();
-                let reason = format!("no such section; there are {}", known.join(", "));
+                let reason = format!("no such section; there are {} and [[{SECTION}]]", known.join(", "));
                 return Err(ConfigError::UnknownKey { place: place(text, at), key: section_name.to_owned(), reason });
             }
             value => {
                 // Found again as an unknown key of no section, in its turn.
                 let value = value_of(value, section.span());
-                entries.push(Entry { section: "", key: section_name, key_at: at, value });
+                entries.push(Entry { listener: None, section: "", key: section_name, key_at: at, value });
             }
         }
     }
-    Ok(entries)
+    Ok((entries, listeners_at))
+}
+
+fn entry<'a>(
+    listener: Option<usize>,
+    section: &'a str,
+    (key, value): (&'a Spanned<DeString<'_>>, &'a Spanned<DeValue<'_>>),
+) -> Entry<'a> {
+    let value = value_of(value.get_ref(), value.span());
+    Entry { listener, section, key: key.get_ref(), key_at: key.span().start, value }
+}
+
+fn no_listener(text: &str, at: usize) -> ConfigError {
+    let reason = format!("each listener is a table of its own; write [[{SECTION}]] and its keys below");
+    ConfigError::UnknownKey { place: place(text, at), key: SECTION.to_owned(), reason }
 }
 
 fn value_of<'a>(value: &'a DeValue<'_>, span: Range<usize>) -> Value<'a> {
@@ -190,6 +232,62 @@ fn check_together(text: &str, config: &Config, entries: &[Entry<'_>]) -> Result<
         return Err(ConfigError::Value { place: place(text, at), key: format!("limits.{key}"), reason });
     }
     Ok(())
+}
+
+/// What makes no sense of one listener, of two of them, or because there is none.
+fn check_listeners(
+    text: &str,
+    config: &Config,
+    entries: &[Entry<'_>],
+    listeners_at: &[usize],
+) -> Result<(), ConfigError> {
+    let at_key = |index: Option<usize>, key: &str| {
+        let entry = entries.iter().find(|entry| entry.listener == index && entry.key == key);
+        entry.map(|entry| entry.value.at)
+    };
+    let refused = |at: usize, key: &str, reason: String| {
+        Err(ConfigError::Value { place: place(text, at), key: key.to_owned(), reason })
+    };
+    if config.listen.bind.is_empty() && config.listeners.is_empty() {
+        let at = at_key(None, "bind").unwrap_or(0);
+        let reason = format!("there is nothing to listen on; give an address or a [[{SECTION}]]");
+        return refused(at, "listen.bind", reason);
+    }
+    let mut taken = config.listen.bind.clone();
+    let mut paths: Vec<&str> = Vec::new();
+    for (index, (listener, start)) in config.listeners.iter().zip(listeners_at).enumerate() {
+        let own = entries.iter().filter(|entry| entry.listener == Some(index));
+        let given: Vec<&str> = own.map(|entry| entry.key).collect();
+        let at = |key: &str| at_key(Some(index), key).unwrap_or(*start);
+        if let Some((key, reason)) = listener.contradiction(&given) {
+            return refused(at(key), &format!("{SECTION}.{key}"), reason);
+        }
+        for address in listener.bind.iter().filter(|address| address.port() != 0) {
+            if taken.contains(address) {
+                let reason = format!("{address} is listened on already; give each listener addresses of its own");
+                return refused(at("bind"), &format!("{SECTION}.bind"), reason);
+            }
+        }
+        taken.extend_from_slice(&listener.bind);
+        if let Some(path) = &listener.unix {
+            if paths.contains(&path.as_str()) {
+                let reason = "another listener has this path already; give each a path of its own".to_owned();
+                return refused(at("unix"), &format!("{SECTION}.unix"), reason);
+            }
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unknown_of_listener(text: &str, entry: &Entry<'_>) -> ConfigError {
+    let keys = LISTENER_OPTIONS.iter().map(|row| row.key);
+    let nearest = keys.map(|key| (distance(key, entry.key), key)).min().filter(|(steps, _)| *steps <= 3);
+    let reason = match nearest {
+        Some((_, key)) => format!("no such key; did you mean {key}?"),
+        None => "no such key; docs/configuration.md lists them all".to_owned(),
+    };
+    ConfigError::UnknownKey { place: place(text, entry.key_at), key: entry.name(), reason }
 }
 
 fn unknown(text: &str, entry: &Entry<'_>) -> ConfigError {
@@ -236,182 +334,4 @@ fn place(text: &str, at: usize) -> Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::config::{LogFormat, LogLevel, QueueFull};
-    use crate::limits::{Limits, DEFAULT};
-
-    /// A configuration and the line an operator reads about it.
-    #[track_caller]
-    fn refused(text: &str, line: &str) {
-        assert_eq!(Config::parse(text).unwrap_err().to_string(), line);
-    }
-
-    #[test]
-    fn an_empty_file_is_the_default() {
-        let config = Config::parse("").unwrap();
-        assert_eq!(config, Config::default());
-        assert_eq!(config.limits, DEFAULT);
-        assert_eq!(config.listen.bind, ["127.0.0.1:1883".parse().unwrap()]);
-        assert!(config.changed().is_empty());
-    }
-
-    #[test]
-    fn every_section_is_read() {
-        let config = Config::parse(
-            r#"
-            [listen]
-            bind = ["0.0.0.0:1883", "[::]:1884"]
-            tcp_nodelay = false
-            [shards]
-            cores = "0,2,4-7"
-            count = 4
-            [protocol]
-            assigned_client_id_prefix = ""
-            queue_full = "drop_oldest"
-            response_information = "replies"
-            server_reference = "other.example:1883"
-            [shutdown]
-            drain_timeout = 0.5
-            [log]
-            level = "debug"
-            format = "json"
-            [limits]
-            packet_bytes_max = 0x1000
-            queue_bytes_max = 16_384
-            connect_timeout = 3
-            "#,
-        )
-        .unwrap();
-        assert_eq!(config.listen.bind.len(), 2);
-        assert!(!config.listen.tcp_nodelay);
-        assert_eq!(config.shards.cores.as_ref().unwrap().to_string(), "0,2,4-7");
-        assert_eq!(config.shards.count, Some(4));
-        assert_eq!(config.protocol.queue_full, QueueFull::DropOldest);
-        assert_eq!(config.protocol.server_reference.as_deref(), Some("other.example:1883"));
-        assert_eq!(config.shutdown.drain_timeout, Duration::from_millis(500));
-        assert_eq!((config.log.level, config.log.format), (LogLevel::Debug, LogFormat::Json));
-        let connect_timeout = Duration::from_secs(3);
-        let limits = Limits { packet_bytes_max: 4096, queue_bytes_max: 16_384, connect_timeout, ..DEFAULT };
-        assert_eq!(config.limits, limits);
-    }
-
-    #[test]
-    fn what_was_changed_can_be_read_back() {
-        let text = "limits.queue_messages_max = 5\nlog.level = 'warn'\nshutdown.drain_timeout = 0.25\n";
-        let config = Config::parse(text).unwrap();
-        let changed = config.changed();
-        assert_eq!(changed, ["shutdown.drain_timeout = 0.25", "log.level = \"warn\"", "limits.queue_messages_max = 5"]);
-        assert_eq!(Config::parse(&changed.join("\n")).unwrap(), config);
-    }
-
-    #[test]
-    fn every_default_is_in_its_own_range() {
-        let default = Config::default();
-        let rows = OPTIONS.iter().filter_map(|row| Some((row, (row.show)(&default)?)));
-        let lines: Vec<String> = rows.map(|(row, value)| format!("{}.{} = {value}", row.section, row.key)).collect();
-        assert!(lines.len() > 20);
-        assert_eq!(Config::parse(&lines.join("\n")), Ok(default));
-    }
-
-    #[test]
-    fn the_ends_of_every_range_are_allowed_and_what_is_beyond_is_not() {
-        for row in OPTIONS.iter().filter(|row| row.kind.contains("whole")) {
-            let range = row.range.expect("every number has a range");
-            let set = |number: f64| row.apply(&mut Config::default(), &Value { at: 0, datum: Datum::Float(number) });
-            let set_whole =
-                |number: f64| row.apply(&mut Config::default(), &Value { at: 0, datum: Datum::Integer(number as i64) });
-            for end in [range.min, range.max] {
-                assert_eq!(set_whole(end.ceil()), Ok(()), "{} = {end}", row.key);
-            }
-            for beyond in [range.min - 1.0, range.max + 1.0] {
-                let (_, reason) = set_whole(beyond).unwrap_err();
-                assert!(reason.contains("out of range; give "), "{reason}");
-            }
-            assert!(set(f64::NAN).is_err(), "{}", row.key);
-        }
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_named_with_its_place_and_the_remedy() {
-        refused(
-            "# é\n[limits]\n  receive_maximum = 70_000 # too many\n",
-            "3:21: key 'limits.receive_maximum': 70_000 is out of range; give 1 to 65_535 messages",
-        );
-        refused(
-            "[limits]\nconnect_timeout = 0.0",
-            "2:19: key 'limits.connect_timeout': 0 is out of range; give 0.001 to 3600 seconds",
-        );
-        refused(
-            "limits.queue_messages_max=-1",
-            "1:27: key 'limits.queue_messages_max': -1 is out of range; give 1 to 100_000_000 messages",
-        );
-        refused("listen.bind = []", "1:15: key 'listen.bind': a list of 0 is out of range; give 1 to 64 addresses");
-    }
-
-    #[test]
-    fn a_value_of_the_wrong_kind_is_told_what_to_write() {
-        refused(
-            "[limits]\nreceive_maximum = \"many\"",
-            "2:19: key 'limits.receive_maximum': \"many\" is not a whole number (1 to 65_535 messages); \
-             write for example receive_maximum = 1024",
-        );
-        refused(
-            "log.format = 'xml'",
-            "1:14: key 'log.format': \"xml\" is not \"human\" or \"json\"; write for example format = \"human\"",
-        );
-        refused(
-            "shards.cores = 3",
-            "1:16: key 'shards.cores': 3 is not a list of CPUs as a text; write for example cores = \"0,2,4-7\"",
-        );
-        refused(
-            "listen.bind = [\n  '127.0.0.1:1883',\n  'localhost',\n]",
-            "3:3: key 'listen.bind': \"localhost\": it is no IP address with a port; write one such as 0.0.0.0:1883 or \
-             [::]:1883",
-        );
-        for text in ["limits = 3", "listen.bind = 3", "listen.bind = [3]", "log.level = 1979-05-27", "log.level = {}"] {
-            assert!(Config::parse(text).is_err(), "{text}");
-        }
-        assert!(Config::parse("limits.receive_maximum = 99999999999999999999999").is_err());
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_with_what_may_have_been_meant() {
-        refused(
-            "[limits]\nqueue_message_max = 1",
-            "2:1: key 'limits.queue_message_max': no such key; did you mean queue_messages_max?",
-        );
-        refused("[limits]\nbind = 1", "2:1: key 'limits.bind': no such key here; it belongs in [listen]");
-        refused("tcp_nodelay = true", "1:1: key 'tcp_nodelay': no such key here; it belongs in [listen]");
-        refused("log = 'debug'", "1:1: key 'log': this is a section; write [log] and its keys below");
-        refused(
-            "[log]\ncompletely_else = 1",
-            "2:1: key 'log.completely_else': no such key; docs/configuration.md lists them all",
-        );
-        refused(
-            "\n[bridge]\n",
-            "2:2: key 'bridge': no such section; there are listen, shards, protocol, shutdown, log, limits",
-        );
-    }
-
-    #[test]
-    fn what_is_no_toml_is_refused_in_one_line() {
-        for text in ["[limits", "a = ", "x", "[log]\nlevel = 'a\n", "log.level = 1\nlog.level = 2", "\u{0}"] {
-            let line = Config::parse(text).unwrap_err().to_string();
-            assert!(line.starts_with(|letter: char| letter.is_ascii_digit()) && !line.contains('\n'), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn bounds_that_contradict_each_other_are_refused() {
-        refused(
-            "[limits]\nqueue_bytes_max = 4096\n",
-            "2:19: key 'limits.queue_bytes_max': 4096 is less than limits.packet_bytes_max = 2097152, so that the \
-             largest packet could never be delivered; raise it to 2097152 or lower limits.packet_bytes_max",
-        );
-        assert!(Config::parse("[limits]\npacket_bytes_max = 268_435_456").is_err());
-        assert!(Config::parse("[limits]\npacket_bytes_max = 4096\nqueue_bytes_max = 4096").is_ok());
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What a configuration value may be, and how each Rust type reads one and shows itself.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Characters of a refused value that are repeated to the operator.
@@ -255,11 +255,11 @@ impl Setting for Vec<SocketAddr> {
         let Datum::List(values) = &value.datum else { return Err(Fault::new(value, Wrong::Kind)) };
         let mut addresses = Vec::with_capacity(values.len());
         for value in values {
-            let address = read_address(value)?;
-            if addresses.contains(&address) {
+            let read = read_addresses(value)?;
+            if read.iter().any(|address| addresses.contains(address)) {
                 return Err(Fault::new(value, Wrong::Because("it is listed twice; remove one".to_owned())));
             }
-            addresses.push(address);
+            addresses.extend(read);
         }
         Ok(addresses)
     }
@@ -274,13 +274,23 @@ impl Setting for Vec<SocketAddr> {
     }
 }
 
-fn read_address(value: &Value<'_>) -> Result<SocketAddr, Fault> {
-    let mend = "it is no IP address with a port; write one such as 0.0.0.0:1883 or [::]:1883";
-    let refused = || Fault::new(value, Wrong::Because(mend.to_owned()));
-    match value.datum {
-        Datum::Text(text) => text.parse().map_err(|_| refused()),
-        _ => Err(refused()),
-    }
+/// One address with its port; a star is every address of the host, of both families.
+fn read_addresses(value: &Value<'_>) -> Result<Vec<SocketAddr>, Fault> {
+    let mend = "it is no IP address with a port; write one such as 0.0.0.0:1883, [::]:1883 or *:1883";
+    let read = |text: &str| match text.strip_prefix("*:") {
+        Some(port) => port.parse().ok().map(|port| everywhere(port).to_vec()),
+        None => text.parse().ok().map(|address| vec![address]),
+    };
+    let addresses = match value.datum {
+        Datum::Text(text) => read(text),
+        _ => None,
+    };
+    addresses.ok_or_else(|| Fault::new(value, Wrong::Because(mend.to_owned())))
+}
+
+/// Every address of a host.
+pub(crate) fn everywhere(port: u16) -> [SocketAddr; 2] {
+    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)].map(|address| SocketAddr::new(address, port))
 }
 
 /// An option that takes one of a few words: the type, and how it is read.
@@ -394,7 +404,10 @@ mod tests {
             read::<Vec<SocketAddr>>(&value(datum), None).map(|addresses| addresses.len())
         };
         assert_eq!(of(&["127.0.0.1:1883", "[::1]:1883"]), Ok(2));
+        assert_eq!(of(&["*:1883"]), Ok(2), "both families");
+        assert!(of(&["*:1883", "[::]:1883"]).is_err());
         assert!(of(&["127.0.0.1"]).is_err());
+        assert!(of(&["*"]).is_err());
         assert!(of(&["localhost:1883"]).is_err());
         assert!(of(&["127.0.0.1:1883", "127.0.0.1:1883"]).is_err());
     }
