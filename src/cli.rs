@@ -25,8 +25,13 @@ use self::serve::config_of;
 use crate::config::Config;
 
 /// Does what the command line asks for and returns the exit code of the process: 2 for bad configuration or flags, 1 for
-/// any other failure, which is one line on standard error. `run` runs the broker until it is told to stop.
-pub fn main<I>(words: I, run: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode
+/// any other failure, which is one line on standard error. `examine` looks at the files a configuration names, `run` runs
+/// the broker until it is told to stop.
+pub fn main<I>(
+    words: I,
+    examine: impl FnOnce(&Config) -> anyhow::Result<()>,
+    run: impl FnOnce(Config) -> anyhow::Result<()>,
+) -> ExitCode
 where
     I: IntoIterator<Item = OsString>,
 {
@@ -34,7 +39,7 @@ where
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    match obey(arguments, run) {
+    match obey(arguments, examine, run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("corecast: {failure}");
@@ -43,13 +48,18 @@ where
     }
 }
 
-fn obey(arguments: Arguments, run: impl FnOnce(Config) -> anyhow::Result<()>) -> Result<(), Failure> {
+fn obey(
+    arguments: Arguments,
+    examine: impl FnOnce(&Config) -> anyhow::Result<()>,
+    run: impl FnOnce(Config) -> anyhow::Result<()>,
+) -> Result<(), Failure> {
     let serve = match arguments.command {
-        Some(Command::Check(arguments)) => return print(&check(&arguments)?),
+        Some(Command::Check(arguments)) => return print(&check(&arguments, examine)?),
         Some(Command::Serve(serve)) => serve,
         None => arguments.serve,
     };
     let config = config_of(&serve)?;
+    examine(&config).map_err(Failure::Named)?;
     start_log(&config.log);
     run(config).map_err(Failure::Run)
 }

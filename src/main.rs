@@ -17,7 +17,8 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main(args_os(), serve)
+    let check = |config: &Config| Ok(runtime::check_files(&config.listeners)?);
+    cli::main(args_os(), check, serve)
 }
 
 /// Runs the broker until a signal ends it.
@@ -46,6 +47,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
 fn settings(config: &Config) -> Settings {
     Settings {
         binds: config.listen.bind.clone(),
+        listeners: config.listeners.clone(),
         cpus: config.shards.cores.iter().flat_map(|cores| cores.as_slice()).map(|cpu| usize::from(*cpu)).collect(),
         shards: config.shards.count.map_or(0, usize::from),
         limits: config.limits.clone(),

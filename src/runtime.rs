@@ -4,18 +4,21 @@
 //! a shard needs the executor's own reactor. Must not know topics, QoS or what is in a mail.
 
 mod boot;
+mod certificates;
 mod control;
 mod driver;
 mod error;
 mod givebacks;
 mod listener;
 mod mailbox;
+mod passage;
 mod ring;
 mod settings;
 mod shards;
 mod signals;
 mod socket;
 mod system;
+mod unix;
 mod watch;
 
 use std::net::SocketAddr;
@@ -28,6 +31,7 @@ use self::control::{Notice, Wish};
 use self::shards::Shards;
 use crate::shard::{Shard, ShardId};
 
+pub use self::certificates::check_files;
 pub use self::control::{ExitReason, Report, RuntimeCounters};
 pub use self::error::RuntimeError;
 // It knows no content and no socket: `benches/mailbox.rs` times it alone.
@@ -51,7 +55,11 @@ where
     let mut is_ending = false;
     loop {
         match shards.next_notice() {
-            Notice::Signal(Wish::Report) => log_report(&shards.report()),
+            Notice::Signal(Wish::Report) => {
+                log_report(&shards.report());
+                shards.librarian().report();
+            }
+            Notice::Signal(Wish::Reload) => shards.librarian().reload(),
             Notice::Signal(Wish::End) if is_ending => {
                 warn!("ending at once");
                 shards.stop();
@@ -101,6 +109,11 @@ impl Running {
     /// What has been counted so far, all shards together.
     pub fn report(&self) -> Report {
         self.shards.report()
+    }
+
+    /// Has certificates, keys, authorities and lists read again, soon.
+    pub fn reload(&self) {
+        self.shards.librarian().reload();
     }
 
     /// Lets it come to an end and waits for that.

@@ -95,7 +95,7 @@ impl World {
     pub fn open(&mut self, shard: usize) -> Client {
         let connection = ConnectionId { index: self.connections, generation: 0 };
         self.connections += 1;
-        let opened = Event::Opened { connection, origin: Origin { address: None }, admitted: true };
+        let opened = Event::Opened { connection, origin: Origin::default(), admitted: true };
         self.shards[shard].handle(self.now, opened);
         Client { shard, connection }
     }

@@ -3,15 +3,19 @@
 use super::arguments::CheckArguments;
 use super::failure::Failure;
 use super::file::load;
-use crate::config::documentation;
+use crate::config::{documentation, Config};
 
-/// What `corecast check` prints.
-pub(crate) fn check(arguments: &CheckArguments) -> Result<String, Failure> {
+/// What `corecast check` prints. `examine` looks at the files the configuration names.
+pub(crate) fn check(
+    arguments: &CheckArguments,
+    examine: impl FnOnce(&Config) -> anyhow::Result<()>,
+) -> Result<String, Failure> {
     if arguments.print_docs {
         return Ok(documentation());
     }
     let path = arguments.config.as_ref().expect("clap asks for it");
     let config = load(path)?;
+    examine(&config).map_err(|error| Failure::Named(error.context(path.display().to_string())))?;
     let mut text = format!("{}: ok\n", path.display());
     for line in config.changed() {
         text.push_str(&line);
@@ -27,7 +31,7 @@ mod tests {
     #[test]
     fn the_documentation_is_up_to_date() {
         let written = include_str!("../../docs/configuration.md");
-        let made = check(&CheckArguments { config: None, print_docs: true }).unwrap();
+        let made = check(&CheckArguments { config: None, print_docs: true }, |_| Ok(())).unwrap();
         let pairs = written.lines().zip(made.lines()).enumerate();
         let different = pairs.filter(|(_, (written, made))| written != made).map(|(index, _)| index + 1).next();
         assert!(

@@ -12,6 +12,9 @@ pub(crate) enum Failure {
     File(#[from] FileError),
     #[error(transparent)]
     Flag(#[from] ConfigError),
+    /// A file that the configuration names.
+    #[error("{0:#}")]
+    Named(anyhow::Error),
     /// The causes too, on the same line.
     #[error("{0:#}")]
     Run(anyhow::Error),
@@ -23,7 +26,7 @@ impl Failure {
     /// 2: bad configuration or flags; 1: anything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Failure::File(_) | Failure::Flag(_) => 2,
+            Failure::File(_) | Failure::Flag(_) | Failure::Named(_) => 2,
             Failure::Run(_) | Failure::Output(_) => 1,
         }
     }

@@ -55,10 +55,22 @@ impl Chunk {
         starts.zip(ends).zip(payloads).flat_map(|((start, end), payload)| [&self.bytes[start..end], payload])
     }
 
+    /// The memory of the chunk, to be used for other bytes.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.clear();
+        self.bytes
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.shared.clear();
         self.shared_bytes = 0;
+    }
+}
+
+impl From<Vec<u8>> for Chunk {
+    fn from(bytes: Vec<u8>) -> Chunk {
+        Chunk { bytes, ..Chunk::default() }
     }
 }
 

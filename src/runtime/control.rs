@@ -45,6 +45,8 @@ pub(super) enum Wish {
     End,
     /// SIGUSR1.
     Report,
+    /// SIGHUP.
+    Reload,
 }
 
 /// Why the broker, or one shard of it, has ended.
@@ -216,6 +218,14 @@ counters! {
     adopted_total,
     /// Connections refused or closed because the process has as many as it may.
     over_limit_total,
+    /// Connections that have come through a proxy's header or a TLS handshake.
+    handshakes_total,
+    /// Connections ended because of TLS: its handshake, or what came after it.
+    handshakes_refused_total,
+    /// Those of them that took too long.
+    handshake_timeouts_total,
+    /// Connections ended because of a proxy's header, or because they come from no proxy that is trusted.
+    proxies_refused_total,
     /// Times accepting failed.
     accept_errors_total,
     /// Bytes received.

@@ -6,19 +6,21 @@
 //! whose mail is more than the shard does in one lets the rest of it, and the snapshot behind it, wait for the next.
 
 mod accept;
+mod filter;
 mod flush;
 mod receive;
 mod state;
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::thread;
 use std::time::Duration;
 
 use self::accept::{adopt, Acceptors};
+use self::filter::{admit_queued, end_slow, has_queued};
 use self::flush::{flush, on_sent};
 use self::receive::{feed_starved, on_received, take_waiting};
 use self::state::State;
@@ -26,7 +28,9 @@ use super::boot::explain;
 use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
 use super::error::RuntimeError;
 use super::givebacks::Givebacks;
+use super::listener::Bound;
 use super::mailbox::Mailbox;
+use super::passage::Door;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
 use super::system::give_memory_back;
@@ -47,7 +51,9 @@ const DRAIN_RETRY: Duration = Duration::from_millis(5);
 /// What a driver is made of.
 pub(super) struct Seat {
     pub(super) shard: ShardId,
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<Bound>,
+    /// By the number of the listener.
+    pub(super) doors: Vec<Door>,
     pub(super) mailbox: Mailbox<Mail, Moved>,
     pub(super) ear: Ear,
     pub(super) gate: Gate,
@@ -93,11 +99,12 @@ pub(super) struct Driver {
 impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
-        let Seat { shard: id, listeners, mailbox, ear, gate, drained, clock, limits, ring_sizes, shares_cpu } = seat;
+        let Seat { shard: id, listeners, doors, mailbox, ear, gate, drained, clock, limits, ring_sizes, shares_cpu } =
+            seat;
         let ring = Ring::new(ring_sizes).map_err(explain)?;
         Ok(Driver {
             id,
-            state: State::new(shard, ring, gate, limits),
+            state: State::new(shard, ring, gate, limits, doors),
             acceptors: Acceptors::new(listeners),
             mailbox,
             rings: Vec::new(),
@@ -150,9 +157,11 @@ impl Driver {
         self.state.turn = self.state.turn.wrapping_add(1);
         self.state.counters.turns_total += 1;
         self.state.shard.begin_turn();
+        self.state.steps = 0;
         self.is_mail_cut = !self.take_mail();
         if !self.is_mail_cut {
             take_waiting(&mut self.state);
+            admit_queued(&mut self.state);
             let mut completions = mem::take(&mut self.completions);
             for completion in completions.drain(..) {
                 self.on_completion(completion);
@@ -161,6 +170,7 @@ impl Driver {
         }
         self.tick();
         self.state.close_ended();
+        end_slow(&mut self.state);
         self.post_mail();
         flush(&mut self.state);
         feed_starved(&mut self.state);
@@ -188,7 +198,7 @@ impl Driver {
 
     fn wait(&self) -> Wait {
         let state = &self.state;
-        let has_work = !state.waiting.is_empty() || !state.resumed.is_empty();
+        let has_work = !state.waiting.is_empty() || !state.resumed.is_empty() || has_queued(state);
         if (has_work && !state.is_held) || self.is_mail_cut || !state.departures.is_empty() {
             return Wait::Not;
         }
@@ -199,7 +209,9 @@ impl Driver {
         };
         let ended = state.ended.front().map(|(deadline, _)| *deadline);
         let give_back = self.givebacks.next_deadline();
-        let deadlines = [state.shard.next_deadline(), self.acceptors.next_deadline(), retry, drain, ended, give_back];
+        let handshake = state.handshakes.peek().map(|Reverse((deadline, _))| *deadline);
+        let (shard, accept) = (state.shard.next_deadline(), self.acceptors.next_deadline());
+        let deadlines = [shard, accept, retry, drain, ended, give_back, handshake];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) if deadline <= state.now => Wait::Not,
             Some(deadline) => Wait::AtMost(deadline - state.now),

@@ -37,6 +37,44 @@ pub enum RuntimeError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// Somebody else listens at a unix socket.
+    #[error("another process listens at {path}; stop it or give another path (unix)")]
+    UnixTaken {
+        /// Of the socket.
+        path: String,
+    },
+    /// A unix socket cannot be had.
+    #[error("cannot {what} {path}: {error}")]
+    Unix {
+        /// Of the socket.
+        path: String,
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel says, or why it was not asked.
+        error: io::Error,
+    },
+    /// A user or group nobody knows.
+    #[error("there is no {what} {name:?} on this host; create it or give another ({key})")]
+    Unknown {
+        /// User or group.
+        what: &'static str,
+        /// Of it.
+        name: String,
+        /// The key of the configuration.
+        key: &'static str,
+    },
+    /// A certificate, key, authority or list that cannot be used.
+    #[error("listener {listener}: key '{key}': {path} {what}")]
+    TlsFile {
+        /// Counted from 1, in the order of the file.
+        listener: usize,
+        /// The key of the configuration.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong with it, and what mends it.
+        what: String,
+    },
     /// Nothing to listen on.
     #[error("no address to bind to; give at least one, such as 0.0.0.0:1883")]
     NoAddress,

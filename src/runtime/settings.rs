@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::config::Listener;
 use crate::limits::Limits;
 
 /// What the runtime wants to be told.
@@ -10,6 +11,8 @@ use crate::limits::Limits;
 pub struct Settings {
     /// Where to listen; a port 0 is replaced by one that is free.
     pub binds: Vec<SocketAddr>,
+    /// The listeners beside these: with TLS, behind proxies, at unix sockets.
+    pub listeners: Vec<Listener>,
     /// The CPUs of the shards, in turn; none: all that are allowed.
     pub cpus: Vec<usize>,
     /// Shards, at most 64; 0: one per CPU.
@@ -32,6 +35,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             binds: vec![SocketAddr::from(([0, 0, 0, 0], 1883))],
+            listeners: Vec::new(),
             cpus: Vec::new(),
             shards: 0,
             limits: Limits::default(),

@@ -1,7 +1,8 @@
 //! All shards of the process: starting them together, hearing from them, ending them together.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::iter;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,13 +12,16 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{error, info};
 
 use super::boot::{check_uring, choose_cpus, raise_locked_memory, raise_open_files};
+use super::certificates::{Librarian, SharedTls};
 use super::control::{line, Clock, Command, Drained, ExitReason, Gate, Notice, Remote, Report};
 use super::driver::{Driver, Moved, Seat};
 use super::error::RuntimeError;
-use super::listener::listen;
+use super::listener::{listen, Bound};
 use super::mailbox::{mailboxes, Mailbox};
+use super::passage::Door;
 use super::ring::RingSizes;
 use super::settings::Settings;
+use super::unix::UnixFile;
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::shard::{Mail, Shard, ShardId};
 
@@ -38,6 +42,9 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// The shards, as their starter sees them.
 pub(super) struct Shards {
     addresses: Vec<SocketAddr>,
+    /// Removed at the end.
+    unix: Vec<UnixFile>,
+    librarian: Librarian,
     /// By shard.
     members: Vec<Member>,
     clock: Clock,
@@ -66,16 +73,26 @@ impl Shards {
         if cpus.is_empty() || cpus.len() > SHARDS_MAX {
             return Err(RuntimeError::Shards { shards: cpus.len() });
         }
+        let numbered = settings.listeners.iter().zip(1..);
+        let tls: Result<Vec<_>, _> = numbered.map(|(listener, number)| SharedTls::read(number, listener)).collect();
+        let tls = tls?;
         let connections_max = raise_open_files(settings.limits.connections_max);
         raise_locked_memory()?;
         check_uring()?;
-        let listeners = listen(&settings.binds, cpus.len(), settings.tcp_nodelay)?;
+        let listeners = listen(&settings.binds, &settings.listeners, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let (seats, remotes) = seats(settings, connections_max, &cpus, listeners.of_shards, clock)?;
+        let (seats, remotes) = seats(settings, connections_max, &cpus, listeners.of_shards, &tls, clock)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
         let make_shard = Arc::new(move |shard| make_shard(shard, count));
-        let mut shards =
-            Shards { addresses: listeners.addresses, members: Vec::new(), clock, notices, endings: Vec::new() };
+        let mut shards = Shards {
+            addresses: listeners.addresses,
+            unix: listeners.unix,
+            librarian: Librarian::start(tls.into_iter().flatten().collect())?,
+            members: Vec::new(),
+            clock,
+            notices,
+            endings: Vec::new(),
+        };
         let mut starts = Vec::new();
         for ((seat, remote), &cpu) in seats.into_iter().zip(remotes).zip(&cpus) {
             let (start, started) = bounded(1);
@@ -91,11 +108,19 @@ impl Shards {
         for address in &shards.addresses {
             info!(%address, shards = shards.members.len(), connections_max, "listening");
         }
+        for file in &shards.unix {
+            info!(unix = file.path(), shards = shards.members.len(), connections_max, "listening");
+        }
         Ok(shards)
     }
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What reads certificates again.
+    pub(super) fn librarian(&self) -> &Librarian {
+        &self.librarian
     }
 
     /// Asks all shards to come to an end.
@@ -229,7 +254,8 @@ fn seats(
     settings: &Settings,
     connections_max: usize,
     cpus: &[usize],
-    listeners: Vec<Vec<TcpListener>>,
+    listeners: Vec<Vec<Bound>>,
+    tls: &[Option<SharedTls>],
     clock: Clock,
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
     let ring_sizes = RingSizes {
@@ -246,9 +272,12 @@ fn seats(
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
+        let others = settings.listeners.iter().zip(tls).map(|(listener, tls)| Door::new(listener, tls.clone()));
+        let doors = iter::once(Door::default()).chain(others).collect();
         seats.push(Seat {
             shard: ShardId(shard),
             listeners,
+            doors,
             mailbox,
             ear,
             gate,

@@ -3,14 +3,22 @@
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::passage::{Passage, Stage};
 use super::ring::{Operation, SendKey, Tag, TAG_INDEX_MAX};
-use crate::shard::{ConnectionId, ShardId};
+use crate::shard::{ConnectionId, Origin, ShardId};
 use crate::table::Paged;
 
-/// What one connection is at the ring. About 70 bytes, nothing on the heap while it is not paused.
+/// What one connection is at the ring. About 100 bytes, nothing on the heap while it is not paused and needs no
+/// filter.
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) descriptor: OwnedFd,
+    /// The listener it came from.
+    pub(super) listener: u16,
+    /// The filters its bytes go through, if its listener asks for any.
+    pub(super) passage: Option<Box<Passage>>,
+    /// What the filters have found out, for the shard it may move to.
+    pub(super) origin: Option<Box<Origin>>,
     /// Counts among the connections of the process; otherwise among the few that are there to be refused.
     pub(super) is_admitted: bool,
     /// CONNECT is through: it will not move, so receives may go on by themselves.
@@ -59,9 +67,12 @@ pub(super) enum Leaving {
 }
 
 impl Socket {
-    pub(super) fn new(descriptor: OwnedFd, is_admitted: bool) -> Socket {
+    pub(super) fn new(descriptor: OwnedFd, is_admitted: bool, listener: u16) -> Socket {
         Socket {
             descriptor,
+            listener,
+            passage: None,
+            origin: None,
             is_admitted,
             is_established: false,
             is_paused: false,
@@ -104,6 +115,11 @@ impl Socket {
             && !self.has_ended
             && !self.holds()
             && self.waiting == 0
+    }
+
+    /// Whether nothing has come of what its filters want to see first.
+    pub(super) fn is_silent(&self) -> bool {
+        self.passage.as_ref().is_some_and(|passage| passage.stage == Stage::Silent)
     }
 
     /// Whether what has come waits here to be delivered: everything behind it waits, too.
@@ -204,7 +220,7 @@ mod tests {
 
     fn socket() -> Socket {
         let (one, _) = UnixStream::pair().expect("a pair");
-        Socket::new(one.into(), true)
+        Socket::new(one.into(), true, 0)
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The calls of the C library that the standard library has no words for, made safe.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::io;
 use std::mem;
 use std::ptr;
+
+/// Room for the texts of a user or group; a group lists its members.
+const ENTRY_BYTES: usize = 64 * 1024;
 
 /// What the system bounds for a process.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +110,34 @@ impl Signals {
     }
 }
 
+/// The number of a user by its name; nothing if there is no such user.
+pub(super) fn user(name: &CStr) -> io::Result<Option<u32>> {
+    // SAFETY: a plain C structure of integers and pointers, for which all zeroes is a valid value.
+    let mut entry: libc::passwd = unsafe { mem::zeroed() };
+    let mut texts = vec![0; ENTRY_BYTES];
+    let mut found = ptr::null_mut();
+    // SAFETY: the name ends with a zero; the entry, its texts with their size, and the answer are valid to be written to.
+    let failed = unsafe { libc::getpwnam_r(name.as_ptr(), &mut entry, texts.as_mut_ptr(), texts.len(), &mut found) };
+    match failed {
+        0 => Ok((!found.is_null()).then_some(entry.pw_uid)),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The number of a group by its name; nothing if there is no such group.
+pub(super) fn group(name: &CStr) -> io::Result<Option<u32>> {
+    // SAFETY: a plain C structure of integers and pointers, for which all zeroes is a valid value.
+    let mut entry: libc::group = unsafe { mem::zeroed() };
+    let mut texts = vec![0; ENTRY_BYTES];
+    let mut found = ptr::null_mut();
+    // SAFETY: the name ends with a zero; the entry, its texts with their size, and the answer are valid to be written to.
+    let failed = unsafe { libc::getgrnam_r(name.as_ptr(), &mut entry, texts.as_mut_ptr(), texts.len(), &mut found) };
+    match failed {
+        0 => Ok((!found.is_null()).then_some(entry.gr_gid)),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
 /// Asks the allocator to give back to the system what the calling thread has freed. Tens of microseconds; after hundreds of
 /// megabytes have been freed, a millisecond.
 pub(super) fn give_memory_back() {
@@ -125,6 +157,12 @@ mod tests {
         let raised = raise(Resource::OpenFiles).expect("allowed to everybody");
         let limit = limit(Resource::OpenFiles).expect("readable");
         assert_eq!((raised, limit.soft), (limit.hard, limit.hard));
+    }
+
+    #[test]
+    fn root_is_known_and_nobody_else_by_a_name_that_is_none() {
+        assert_eq!((user(c"root").expect("asked"), group(c"root").expect("asked")), (Some(0), Some(0)));
+        assert_eq!((user(c"no such user").ok(), group(c"no such group").ok()), (Some(None), Some(None)));
     }
 
     #[test]

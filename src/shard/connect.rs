@@ -29,8 +29,9 @@ pub(crate) fn on_opened(state: &mut State, now: Time, id: ConnectionId, origin: 
     let due = now + state.options.limits.connect_timeout;
     state.add_slot(id, Connection::new(now, admitted));
     state.set_connection_timer(id, Some(due));
-    let address = origin.address.map(field::display);
-    debug!(shard = state.options.id.0, connection = id.index, address, admitted, "opened");
+    let Origin { address, listener, identity } = origin;
+    let (address, identity) = (address.map(field::display), identity.as_deref());
+    debug!(shard = state.options.id.0, connection = id.index, listener, address, identity, admitted, "opened");
 }
 
 /// A CONNECT, decoded; `unread` is all that has come, from its first byte on. Answers whether the connection is still

@@ -22,10 +22,14 @@ pub struct ConnectionId {
 pub struct ShardId(pub u8);
 
 /// Where a connection comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The client's address, if it has one.
+    /// The client's address, if it has one; behind a proxy, what that says.
     pub address: Option<SocketAddr>,
+    /// The listener it has come to: 0 is the plain one, others are counted from 1 in the order of the configuration.
+    pub listener: u16,
+    /// The name in the certificate the client has shown, if the listener asks for one.
+    pub identity: Option<Box<str>>,
 }
 
 /// What happens to a shard.

@@ -249,7 +249,7 @@ impl House {
             let connection = ConnectionId { index: self.connections, generation: 0 };
             self.connections += 1;
             let socket = Socket { shard, connection };
-            self.tell(shard, Event::Opened { connection, origin: Origin { address: None }, admitted: true });
+            self.tell(shard, Event::Opened { connection, origin: Origin::default(), admitted: true });
             let version = [ProtocolVersion::V3_1, ProtocolVersion::V3_1_1, ProtocolVersion::V5][usize::from(level) - 3];
             self.said.push(Said { socket, version, bytes: Vec::new() });
             self.receive(socket, &packet(level, &format!("connect id=c{}{words}", connection.index)));

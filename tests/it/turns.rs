@@ -164,7 +164,7 @@ fn shard(turn_units_max: u32) -> Shard {
 
 fn open(shard: &mut Shard, index: u32, words: &[&str]) -> ConnectionId {
     let connection = ConnectionId { index, generation: 0 };
-    shard.handle(Time::START, Event::Opened { connection, origin: Origin { address: None }, admitted: true });
+    shard.handle(Time::START, Event::Opened { connection, origin: Origin::default(), admitted: true });
     let bytes: Vec<u8> = words.iter().flat_map(|words| packet(5, words)).collect();
     assert_eq!(shard.handle(Time::START, Event::Received { connection, bytes: &bytes }), None);
     shard.begin_turn();

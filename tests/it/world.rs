@@ -471,7 +471,7 @@ impl World {
         let socket = &mut self.sockets[index];
         socket.at = Some((shard, connection));
         let admitted = socket.admitted;
-        self.tell(shard, Event::Opened { connection, origin: Origin { address: None }, admitted });
+        self.tell(shard, Event::Opened { connection, origin: Origin::default(), admitted });
         connection
     }
 

@@ -1,14 +1,16 @@
 //! New connections: from the listeners, and from other cores.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use tracing::warn;
 
+use super::filter;
 use super::state::{Moved, State, REFUSED_CONNECTIONS_MAX};
+use crate::runtime::listener::Bound;
 use crate::runtime::ring::{Completion, Operation, Tag};
+use crate::runtime::socket::Socket;
 use crate::time::Time;
 
 /// How long accepting rests after an error such as too many open files: clients wait in the kernel's queue meanwhile.
@@ -20,7 +22,9 @@ const WARNING_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 struct Acceptor {
     /// Nothing once it is closed.
-    listener: Option<TcpListener>,
+    socket: Option<OwnedFd>,
+    /// Its number.
+    listener: u16,
     is_armed: bool,
     /// When to go on after an error.
     resume_at: Option<Time>,
@@ -35,10 +39,15 @@ pub(super) struct Acceptors {
 }
 
 impl Acceptors {
-    pub(super) fn new(listeners: Vec<TcpListener>) -> Acceptors {
-        let acceptors = listeners
+    pub(super) fn new(bound: Vec<Bound>) -> Acceptors {
+        let acceptors = bound
             .into_iter()
-            .map(|listener| Acceptor { listener: Some(listener), is_armed: false, resume_at: None })
+            .map(|Bound { descriptor, listener }| Acceptor {
+                socket: Some(descriptor),
+                listener,
+                is_armed: false,
+                resume_at: None,
+            })
             .collect();
         Acceptors { acceptors, is_closing: false, warned_at: None }
     }
@@ -50,10 +59,10 @@ impl Acceptors {
             if acceptor.is_armed || rests {
                 continue;
             }
-            if let Some(listener) = &acceptor.listener {
+            if let Some(socket) = &acceptor.socket {
                 acceptor.is_armed = true;
                 acceptor.resume_at = None;
-                state.ring.accept(listener.as_raw_fd(), accept_tag(index));
+                state.ring.accept(socket.as_raw_fd(), accept_tag(index));
             }
         }
     }
@@ -72,7 +81,7 @@ impl Acceptors {
         match completion.into_accepted() {
             // Came while the listener was being closed.
             Ok(_) if self.is_closing => {}
-            Ok(descriptor) => admit(state, descriptor),
+            Ok(descriptor) => admit(state, descriptor, acceptor.listener),
             Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {}
             // The client has given up already.
             Err(libc::ECONNABORTED) => state.counters.accept_errors_total += 1,
@@ -105,7 +114,7 @@ impl Acceptors {
         for acceptor in &mut self.acceptors {
             acceptor.resume_at = None;
             if !acceptor.is_armed {
-                acceptor.listener = None;
+                acceptor.socket = None;
             }
         }
     }
@@ -122,24 +131,35 @@ impl Acceptors {
 
 /// Takes a socket in that another core has sent here.
 pub(super) fn adopt(state: &mut State, moved: Moved) {
-    let Moved { descriptor, is_admitted, unread } = moved;
-    let Some(connection) = state.open(descriptor, is_admitted) else { return };
+    let Moved { descriptor, is_admitted, listener, passage, origin, unread } = moved;
+    let mut socket = Socket::new(descriptor, is_admitted, listener);
+    let has_replies = passage.as_ref().is_some_and(|passage| !passage.replies.is_empty());
+    (socket.passage, socket.origin) = (passage, origin);
+    let Some(connection) = state.open(socket) else { return };
+    if has_replies {
+        state.dirty.push(connection);
+    }
     state.counters.adopted_total += 1;
     state.receive_held(connection, unread);
     state.apply_effects();
     state.arm(connection);
 }
 
-fn admit(state: &mut State, descriptor: OwnedFd) {
+fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
     state.counters.accepted_total += 1;
+    let is_plain = state.doors[usize::from(listener)].is_plain();
     let is_admitted = state.gate.try_enter(state.limits.connections_max);
     if !is_admitted {
         state.counters.over_limit_total += 1;
-        if state.refused_now >= REFUSED_CONNECTIONS_MAX {
+        // To tell the others why would take a handshake.
+        if !is_plain || state.refused_now >= REFUSED_CONNECTIONS_MAX {
             return;
         }
     }
-    let Some(connection) = state.open(descriptor, is_admitted) else { return };
+    if !is_plain {
+        return filter::admit(state, descriptor, listener);
+    }
+    let Some(connection) = state.open(Socket::new(descriptor, is_admitted, listener)) else { return };
     state.apply_effects();
     state.arm(connection);
 }

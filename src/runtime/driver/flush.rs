@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use socket2::SockRef;
 use tracing::debug;
 
+use super::filter;
 use super::state::State;
 use crate::runtime::ring::{Completion, Operation, Sent};
 use crate::runtime::socket::{connection, tag};
@@ -29,6 +30,9 @@ fn flush_one(state: &mut State, connection: ConnectionId) {
     let Some(socket) = state.sockets.socket(connection) else { return };
     if !socket.is_staying() || socket.is_broken || socket.sending.is_some() {
         return;
+    }
+    if socket.passage.is_some() {
+        return filter::flush(state, connection);
     }
     match state.shard.take_output(connection) {
         Some(chunk) => {
@@ -61,7 +65,11 @@ pub(super) fn on_sent(state: &mut State, completion: Completion) {
         Sent::InPart => {}
         Sent::Wholly(chunk) => {
             let (is_read_out, is_finishing) = (socket.is_read_out(), socket.is_finishing);
-            state.tell(Event::Flushed { connection, chunk });
+            let is_filtered = socket.passage.is_some();
+            let chunk = if is_filtered { filter::sent(state, connection, chunk) } else { Some(chunk) };
+            if let Some(chunk) = chunk {
+                state.tell(Event::Flushed { connection, chunk });
+            }
             if is_finishing {
                 state.dirty.push(connection);
             }

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::filter;
 use super::state::{State, Waiting};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{connection, Leaving};
@@ -13,13 +14,14 @@ const TURN_BYTES_MAX: u32 = 256 * 1024;
 /// Takes a fresh receive completion.
 pub(super) fn on_received(state: &mut State, completion: Completion) {
     let connection = connection(completion.tag());
+    let must_wait = filter::must_wait(state, connection);
     let Some(socket) = state.sockets.socket(connection) else { return state.ring.recycle(completion) };
     if !completion.is_going_on() {
         socket.receiving = None;
     }
     let count = completion.result().unwrap_or(0);
     let waiting = Waiting { completion, done: 0 };
-    let is_held = state.is_held || state.shard.is_spent();
+    let is_held = state.is_held || must_wait || state.shard.is_spent();
     if socket.waiting > 0 || is_held || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
         socket.waiting += 1;
         state.waiting.push_back(waiting);
@@ -53,12 +55,13 @@ pub(super) fn take_waiting(state: &mut State) {
             continue;
         }
         let connection = id;
+        let must_wait = filter::must_wait(state, connection);
         let Some(socket) = state.sockets.socket(connection) else {
             state.ring.recycle(waiting.completion);
             continue;
         };
         let count = waiting.completion.result().unwrap_or(0);
-        if state.shard.is_spent() || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
+        if must_wait || state.shard.is_spent() || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
             // All the later ones of this connection follow it to the back, so their order stays.
             state.waiting.push_back(waiting);
             continue;
@@ -146,6 +149,10 @@ fn deliver_bytes(state: &mut State, connection: ConnectionId, waiting: Waiting) 
         ring.recycle(completion);
         return None;
     };
+    if socket.passage.is_some() {
+        filter::receive(state, connection, completion);
+        return None;
+    }
     if completion.tag().operation == Operation::ReceiveHead {
         // Unless these bytes begin another large packet: then the shard says so.
         socket.is_bulk = false;

@@ -1,14 +1,17 @@
 //! What one core's driver works on, shared by the parts of its turn.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use socket2::SockRef;
 
+use super::filter::say_goodbye;
 use crate::limits::Limits;
 use crate::runtime::control::{Gate, RuntimeCounters};
+use crate::runtime::passage::{Door, Hush, Passage, Stage};
 use crate::runtime::ring::{Completion, Operation, Ring};
 use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
 use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
@@ -22,6 +25,9 @@ pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
 pub(crate) struct Moved {
     pub(crate) descriptor: OwnedFd,
     pub(crate) is_admitted: bool,
+    pub(crate) listener: u16,
+    pub(crate) passage: Option<Box<Passage>>,
+    pub(crate) origin: Option<Box<Origin>>,
     /// What its new shard receives first.
     pub(crate) unread: Vec<u8>,
 }
@@ -62,13 +68,22 @@ pub(super) struct State {
     pub(super) waiting: VecDeque<Waiting>,
     /// Connections whose peer sends nothing more but is still owed something, and when to stop caring.
     pub(super) ended: VecDeque<(Time, ConnectionId)>,
+    /// What each listener asks for, by its number.
+    pub(super) doors: Vec<Door>,
+    /// When those that are being shown what they have to show must be through; some may be already.
+    pub(super) handshakes: BinaryHeap<Reverse<(Time, ConnectionId)>>,
+    /// Steps of handshakes in this turn.
+    pub(super) steps: u32,
+    pub(super) hush: Hush,
+    /// Buffers for what has been through filters.
+    pub(super) spare: Vec<Vec<u8>>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
     effects: Vec<Effect>,
 }
 
 impl State {
-    pub(super) fn new(shard: Shard, ring: Ring, gate: Gate, limits: Limits) -> State {
+    pub(super) fn new(shard: Shard, ring: Ring, gate: Gate, limits: Limits, doors: Vec<Door>) -> State {
         State {
             shard,
             ring,
@@ -86,6 +101,11 @@ impl State {
             resumed: Vec::new(),
             waiting: VecDeque::new(),
             ended: VecDeque::new(),
+            doors,
+            handshakes: BinaryHeap::new(),
+            steps: 0,
+            hush: Hush::default(),
+            spare: Vec::new(),
             departures: Vec::new(),
             effects: Vec::new(),
         }
@@ -164,10 +184,11 @@ impl State {
         }
     }
 
-    /// The next receive is to go into a landing. One that goes on by itself is ended for it; what that still brings is
+    /// The next receive is to go into a landing, unless what comes has to be opened first. One that goes on by itself is ended for it; what that still brings is
     /// taken as ever.
     fn land(&mut self, connection: ConnectionId) {
-        let Some(socket) = self.sockets.socket(connection).filter(|socket| socket.is_staying()) else { return };
+        let wants = |socket: &&mut Socket| socket.is_staying() && socket.passage.is_none();
+        let Some(socket) = self.sockets.socket(connection).filter(wants) else { return };
         let was_bulk = mem::replace(&mut socket.is_bulk, true);
         if let (false, Some(operation @ Operation::ReceiveMany)) = (was_bulk, socket.receiving) {
             socket.cancelling += 1;
@@ -182,7 +203,7 @@ impl State {
         let operation = match &landing {
             Some(_) => Operation::ReceiveInto,
             None if socket.is_finishing => Operation::ReceiveMany,
-            None if socket.is_bulk => Operation::ReceiveHead,
+            None if socket.is_bulk || socket.is_silent() => Operation::ReceiveHead,
             None if socket.is_established => Operation::ReceiveMany,
             None => Operation::ReceiveOnce,
         };
@@ -245,11 +266,20 @@ impl State {
             return;
         }
         let Some(socket) = self.sockets.remove(connection) else { return };
-        let Socket { descriptor, is_admitted, leaving, held, .. } = socket;
+        let Socket { descriptor, is_admitted, is_broken, leaving, held, listener, mut passage, origin, .. } = socket;
         self.refused_now -= usize::from(!is_admitted);
+        if passage.as_ref().is_some_and(|passage| passage.stage == Stage::Shaking) {
+            self.doors[usize::from(listener)].shaking -= 1;
+        }
         match leaving {
-            Leaving::Move(to) => self.departures.push((to, Moved { descriptor, is_admitted, unread: held })),
+            Leaving::Move(to) => {
+                let moved = Moved { descriptor, is_admitted, listener, passage, origin, unread: held };
+                self.departures.push((to, moved));
+            }
             Leaving::No | Leaving::Close => {
+                if let Some(passage) = passage.as_mut().filter(|_| !is_broken) {
+                    say_goodbye(&descriptor, passage);
+                }
                 if is_admitted {
                     self.gate.leave();
                 }
@@ -258,20 +288,26 @@ impl State {
     }
 
     /// Takes a socket in and tells the shard; nothing if there is no slot for it.
-    pub(super) fn open(&mut self, descriptor: OwnedFd, is_admitted: bool) -> Option<ConnectionId> {
-        let address = peer_address(&descriptor);
-        let connection = self.sockets.insert(Socket::new(descriptor, is_admitted));
+    pub(super) fn open(&mut self, socket: Socket) -> Option<ConnectionId> {
+        let (is_admitted, listener) = (socket.is_admitted, socket.listener);
+        let address = || peer_address(&socket.descriptor);
+        let origin = match &socket.origin {
+            Some(origin) => Origin::clone(origin),
+            None => Origin { address: address(), listener, identity: None },
+        };
+        let connection = self.sockets.insert(socket);
         match connection {
             Some(_) => self.refused_now += usize::from(!is_admitted),
             None if is_admitted => self.gate.leave(),
             None => {}
         }
         let connection = connection?;
-        self.tell(Event::Opened { connection, origin: Origin { address }, admitted: is_admitted });
+        self.tell(Event::Opened { connection, origin, admitted: is_admitted });
         Some(connection)
     }
 }
 
-fn peer_address(descriptor: &OwnedFd) -> Option<SocketAddr> {
+/// The address a socket is connected to, if that is one of the internet.
+pub(super) fn peer_address(descriptor: &OwnedFd) -> Option<SocketAddr> {
     SockRef::from(descriptor).peer_addr().ok()?.as_socket()
 }
