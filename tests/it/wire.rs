@@ -12,5 +12,8 @@ mod delivery;
 mod ending;
 mod landing;
 mod program;
+mod proxy;
+mod secrets;
 mod slow;
 mod storm;
+mod tls;

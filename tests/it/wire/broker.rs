@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corecast::config::QueueFull;
+use corecast::config::{Listener, QueueFull};
 use corecast::limits::{Limits, TURN_UNITS_MAX};
 use corecast::runtime::{start, ExitReason, Report, Running, Settings};
 use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
@@ -26,8 +26,14 @@ impl Broker {
 
     /// Starts one with other limits.
     pub(super) fn limited(shards: usize, limits: Limits) -> Broker {
+        Broker::listening(shards, limits, Vec::new())
+    }
+
+    /// Starts one that has other listeners, too.
+    pub(super) fn listening(shards: usize, limits: Limits, listeners: Vec<Listener>) -> Broker {
         let settings = Settings {
             binds: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+            listeners,
             shards,
             limits: limits.clone(),
             drain_timeout: PATIENCE,
@@ -53,6 +59,16 @@ impl Broker {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where a listener listens: 0 is the plain one.
+    pub(super) fn address_of(&self, listener: usize) -> SocketAddr {
+        self.running.as_ref().expect("it runs until it is dropped").addresses()[listener]
+    }
+
+    /// Has it read its certificates again.
+    pub(super) fn reload(&self) {
+        self.running.as_ref().expect("it runs until it is dropped").reload();
     }
 
     /// What it has counted so far.

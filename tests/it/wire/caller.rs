@@ -1,10 +1,16 @@
 //! A client on a blocking socket, which says packets in the words of scripts and reads with a deadline.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corecast::mqtt::{decode, next_frame, Packet, ProtocolVersion, QoS, ReasonCode};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Stream};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::script::packet;
@@ -24,6 +30,7 @@ pub(super) struct Publication {
 /// A client.
 pub(super) struct Caller {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     level: u8,
     received: Vec<u8>,
 }
@@ -46,7 +53,69 @@ impl Caller {
         stream.set_nodelay(true).expect("it is open");
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         stream.set_write_timeout(Some(PATIENCE)).expect("not zero");
-        Caller { stream, level, received: Vec::new() }
+        Caller { stream, tls: None, level, received: Vec::new() }
+    }
+
+    /// Opens a connection over TLS and says nothing, not even of TLS.
+    pub(super) fn open_tls(address: SocketAddr, level: u8, config: &Arc<ClientConfig>) -> Caller {
+        let name = ServerName::try_from("localhost").expect("a name");
+        let tls = ClientConnection::new(Arc::clone(config), name).expect("a client");
+        Caller { tls: Some(Box::new(tls)), ..Caller::open(address, level) }
+    }
+
+    /// The same behind a proxy, which says so first.
+    pub(super) fn open_tls_behind(address: SocketAddr, level: u8, config: &Arc<ClientConfig>, header: &[u8]) -> Caller {
+        let mut caller = Caller::open_tls(address, level, config);
+        caller.stream.write_all(header).expect("the broker takes bytes");
+        caller
+    }
+
+    /// Opens a connection to a unix socket and says nothing.
+    pub(super) fn open_unix(path: &Path, level: u8) -> Caller {
+        let stream = UnixStream::connect(path).expect("the broker listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        // A stream is a stream; the rest of what is asked of it does not ask where it goes.
+        Caller { stream: OwnedFd::from(stream).into(), tls: None, level, received: Vec::new() }
+    }
+
+    /// What TLS has agreed on, if it is spoken.
+    pub(super) fn tls(&self) -> &ClientConnection {
+        self.tls.as_ref().expect("it speaks TLS")
+    }
+
+    /// Says that nothing more comes, and goes on reading.
+    pub(super) fn closes_tls(&mut self) {
+        let tls = self.tls.as_mut().expect("it speaks TLS");
+        tls.send_close_notify();
+        tls.write_tls(&mut self.stream).expect("the broker takes bytes");
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.stream.write_all(bytes),
+            Some(tls) => {
+                let mut stream = Stream::new(&mut **tls, &mut self.stream);
+                stream.write_all(bytes).and_then(|()| stream.flush())
+            }
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.read(into),
+            Some(tls) => Stream::new(&mut **tls, &mut self.stream).read(into),
+        }
+    }
+
+    /// What goes wrong before it is let in.
+    pub(super) fn fails(&mut self) -> String {
+        let connect = packet(self.level, "connect id=x clean");
+        let failed = self.write(&connect).and_then(|()| self.read(&mut [0; 16]));
+        match failed {
+            Ok(0) => "the end of the stream".to_owned(),
+            Ok(_) => panic!("it is answered"),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// Opens a connection and is let in; `words` are those of the CONNECT.
@@ -71,7 +140,7 @@ impl Caller {
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the broker takes bytes");
+        self.write(bytes).expect("the broker takes bytes");
     }
 
     /// Another end of the same connection, for another thread to speak through.
@@ -86,7 +155,7 @@ impl Caller {
 
     /// Sends as much as the broker takes.
     pub(super) fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        self.write(bytes).is_ok()
     }
 
     /// Closes its writing side.
@@ -131,7 +200,7 @@ impl Caller {
                 continue;
             }
             let mut buffer = [0; 16 * 1024];
-            match self.stream.read(&mut buffer) {
+            match self.read(&mut buffer) {
                 Ok(0) => {
                     assert!(self.received.is_empty(), "the stream ends within a packet");
                     return None;
@@ -245,6 +314,15 @@ impl Caller {
             Packet::Disconnect(disconnect) => disconnect.reason,
             other => panic!("DISCONNECT is wanted, not {other:?}"),
         })
+    }
+
+    /// The stream ends here, if need be with a reset: what was sent may not have been read.
+    #[track_caller]
+    pub(super) fn ends_somehow(&mut self) {
+        let ended = self.read(&mut [0]);
+        let is_end =
+            matches!(ended, Ok(0)) || ended.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+        assert!(is_end, "the end of the stream is wanted, not {ended:?}");
     }
 
     /// The stream ends here, without a reset.
