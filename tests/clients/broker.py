@@ -17,12 +17,12 @@ class BrokerError(Exception):
 
 
 class Broker:
-    """One run of a broker; `command` may hold {port} and {shards}."""
+    """One run of a broker; `command` may hold {port}, {shards} and {config}, the path of a configuration."""
 
-    def __init__(self, command, shards):
+    def __init__(self, command, shards, config=""):
         self.port = free_port()
         self.stderr = tempfile.TemporaryFile()
-        words = [word.format(port=self.port, shards=shards) for word in shlex.split(command)]
+        words = [word.format(port=self.port, shards=shards, config=config) for word in shlex.split(command)]
         print("$ " + shlex.join(words), flush=True)
         self.process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr

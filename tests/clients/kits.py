@@ -90,11 +90,15 @@ class Mosquitto:
     name = "mosquitto"
     versions = {"3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5"}
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
 
     def words(self, program, version):
-        return [program, "-h", HOST, "-p", str(self.port), "-V", self.versions[version]]
+        endpoint = self.endpoint
+        words = [program, "-h", HOST, "-p", str(endpoint.port), "-V", self.versions[version]]
+        words += ["--cafile", endpoint.ca] if endpoint.ca else []
+        words += ["--cert", endpoint.certificate, "--key", endpoint.key] if endpoint.certificate else []
+        return words
 
     def publish(self, version, message):
         words = self.words("mosquitto_pub", version) + ["-t", message.topic, "-q", str(message.qos)]
@@ -177,8 +181,8 @@ class Paho:
     name = "paho"
     versions = {"3.1": paho.MQTTv31, "3.1.1": paho.MQTTv311, "5.0": paho.MQTTv5}
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
 
     def publish(self, version, message):
         client = PahoClient(self, version, Options())
@@ -221,7 +225,9 @@ class PahoClient:
             connect["clean_start"] = not options.client_id
             connect["properties"] = Properties(PacketTypes.CONNECT)
             connect["properties"].SessionExpiryInterval = SESSION_EXPIRY_S if options.client_id else 0
-        self.client.connect(HOST, kit.port, **connect)
+        if kit.endpoint.ca:
+            self.client.tls_set(kit.endpoint.ca, kit.endpoint.certificate or None, kit.endpoint.key or None)
+        self.client.connect(HOST, kit.endpoint.port, **connect)
         self.client.loop_start()
         reason = self.connected.next()
         if reason.is_failure:
@@ -255,11 +261,14 @@ class MqttJs:
 
     name = "mqtt.js"
 
-    def __init__(self, port, modules):
+    def __init__(self, endpoint, modules):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mqttjs.js")
         environment = dict(os.environ, NODE_PATH=modules)
         self.process = subprocess.Popen(
-            ["node", script, HOST, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            ["node", script, HOST, str(endpoint.port), endpoint.ca, endpoint.certificate, endpoint.key],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
         )
         self.answers, self.inboxes = {}, {}
         self.count = 0

@@ -2,10 +2,13 @@
 // A command: {client, action, ...}. Answers: {client, event: "done" | "failed" | "message", ...}.
 "use strict";
 
+const fs = require("fs");
 const readline = require("readline");
 const mqtt = require("mqtt");
 
 const [host, port] = [process.argv[2], Number(process.argv[3])];
+// Files, or nothing.
+const [ca, cert, key] = process.argv.slice(4).map((path) => (path ? fs.readFileSync(path) : undefined));
 const levels = { "3.1": 3, "3.1.1": 4, "5.0": 5 };
 const clients = new Map();
 
@@ -19,6 +22,10 @@ function connectOptions(command) {
   const options = {
     host,
     port,
+    protocol: ca ? "mqtts" : "mqtt",
+    ca,
+    cert,
+    key,
     protocolVersion: level,
     protocolId: level === 3 ? "MQIsdp" : "MQTT",
     clientId: command.clientId,

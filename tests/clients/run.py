@@ -4,7 +4,7 @@
     run.py [--broker target/release/corecast] [--shards 1,4] [--only TEXT] [--modules DIR]
     run.py --broker-command 'mosquitto -p {port}' --shards 1
 
-Needs mosquitto_pub and mosquitto_sub, node with the package `mqtt` (in DIR), and paho-mqtt 2 in this Python.
+Needs openssl, mosquitto_pub and mosquitto_sub, node with the package `mqtt` (in DIR), and paho-mqtt 2 in this Python.
 `scripts/clients` gets all of that and calls this.
 """
 
@@ -12,10 +12,12 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import time
 
 from broker import Broker, BrokerError
 from checks import Stage, checks_of
+from endpoints import Endpoint, make_endpoints
 from kits import VERSIONS, Mosquitto, MqttJs, Paho
 
 CHECK_S = 20
@@ -61,7 +63,7 @@ def parse_arguments():
     parser.add_argument("--modules", default=os.path.join(root, "target/clients/node_modules"))
     arguments = parser.parse_args()
     if arguments.broker_command is None:
-        arguments.broker_command = arguments.broker + " --bind 127.0.0.1:{port} --shards {shards}"
+        arguments.broker_command = arguments.broker + " -c {config} --bind 127.0.0.1:{port} --shards {shards}"
     return arguments
 
 
@@ -72,18 +74,29 @@ def on_alarm(_signal, _frame):
 def run_broker(arguments, shards, tally):
     """Everything against one broker, whose orderly end is a check too."""
     name = f"shards {shards}"
-    try:
-        broker = Broker(arguments.broker_command, shards)
-    except (BrokerError, OSError) as error:
-        tally.wrong(f"{name}: starts", error)
-        return
+    with tempfile.TemporaryDirectory() as folder:
+        endpoints, text = make_endpoints(folder) if "{config}" in arguments.broker_command else ([], "")
+        config = os.path.join(folder, "corecast.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            broker = Broker(arguments.broker_command, shards, config)
+        except (BrokerError, OSError) as error:
+            tally.wrong(f"{name}: starts", error)
+            return
+        run_endpoints(arguments, [Endpoint("plain", broker.port), *endpoints], name, broker, tally)
+
+
+def run_endpoints(arguments, endpoints, name, broker, tally):
+    """Every kit at every endpoint, then the end of the broker."""
     failed_before = tally.failed
     try:
-        for kit in (Mosquitto(broker.port), Paho(broker.port), MqttJs(broker.port, arguments.modules)):
-            try:
-                run_kit(kit, name, arguments.only, broker, tally)
-            finally:
-                kit.close()
+        for endpoint in endpoints:
+            for kit in (Mosquitto(endpoint), Paho(endpoint), MqttJs(endpoint, arguments.modules)):
+                try:
+                    run_kit(kit, f"{name}: {endpoint.name}", arguments.only, broker, tally)
+                finally:
+                    kit.close()
     finally:
         started = time.monotonic()
         try:
