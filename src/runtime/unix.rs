@@ -17,7 +17,14 @@ use crate::config::Listener;
 #[derive(Debug)]
 pub(super) struct UnixFile {
     path: String,
-    number: u64,
+    birth: Birth,
+}
+
+/// Tells a file from a successor of the same name: its number, which may be given again, and when it was made.
+type Birth = (u64, i64, i64);
+
+fn birth(path: &str) -> io::Result<Birth> {
+    fs::symlink_metadata(path).map(|facts| (facts.ino(), facts.mtime(), facts.mtime_nsec()))
 }
 
 impl UnixFile {
@@ -34,8 +41,8 @@ impl UnixFile {
         let address = SockAddr::unix(path).map_err(failed("listen at"))?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed("listen at"))?;
         socket.bind(&address).map_err(failed("listen at"))?;
-        let number = fs::symlink_metadata(path).map_err(failed("look at"))?.ino();
-        let file = UnixFile { path: path.to_owned(), number };
+        let birth = birth(path).map_err(failed("look at"))?;
+        let file = UnixFile { path: path.to_owned(), birth };
         // Nobody can connect before it listens.
         if owner.is_some() || group.is_some() {
             chown(path, owner, group).map_err(failed("change the owner of"))?;
@@ -49,8 +56,7 @@ impl UnixFile {
 
 impl Drop for UnixFile {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|facts| facts.ino() == self.number);
-        if is_ours {
+        if birth(&self.path).is_ok_and(|birth| birth == self.birth) {
             // It would only be in the way of nobody: the next start replaces it.
             let _ = fs::remove_file(&self.path);
         }
