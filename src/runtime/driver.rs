@@ -16,7 +16,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::os::fd::RawFd;
-use std::thread;
 use std::time::Duration;
 
 use self::accept::{adopt, Acceptors};
@@ -61,8 +60,6 @@ pub(super) struct Seat {
     pub(super) clock: Clock,
     pub(super) limits: Limits,
     pub(super) ring_sizes: RingSizes,
-    /// Another shard has the same CPU.
-    pub(super) shares_cpu: bool,
 }
 
 /// How far a driver is from its end.
@@ -93,14 +90,12 @@ pub(super) struct Driver {
     is_mail_cut: bool,
     watch: Watch,
     givebacks: Givebacks,
-    shares_cpu: bool,
 }
 
 impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
-        let Seat { shard: id, listeners, doors, mailbox, ear, gate, drained, clock, limits, ring_sizes, shares_cpu } =
-            seat;
+        let Seat { shard: id, listeners, doors, mailbox, ear, gate, drained, clock, limits, ring_sizes } = seat;
         let ring = Ring::new(ring_sizes).map_err(explain)?;
         Ok(Driver {
             id,
@@ -118,7 +113,6 @@ impl Driver {
             is_mail_cut: false,
             watch: Watch::default(),
             givebacks: Givebacks::default(),
-            shares_cpu,
         })
     }
 
@@ -144,11 +138,6 @@ impl Driver {
 
     fn turn(&mut self) -> io::Result<()> {
         self.enter()?;
-        if self.shares_cpu {
-            // The others go first, and there is more to be done at once: it halves the cost of a message with four shards
-            // on each CPU.
-            thread::yield_now();
-        }
         if !self.is_mail_cut {
             self.state.ring.collect(&mut self.completions, TURN_COMPLETIONS_MAX);
         }

@@ -81,7 +81,7 @@ impl Shards {
         check_uring()?;
         let listeners = listen(&settings.binds, &settings.listeners, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let (seats, remotes) = seats(settings, connections_max, &cpus, listeners.of_shards, &tls, clock)?;
+        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
         let make_shard = Arc::new(move |shard| make_shard(shard, count));
         let mut shards = Shards {
@@ -253,7 +253,6 @@ impl fmt::Debug for Shards {
 fn seats(
     settings: &Settings,
     connections_max: usize,
-    cpus: &[usize],
     listeners: Vec<Vec<Bound>>,
     tls: &[Option<SharedTls>],
     clock: Clock,
@@ -268,7 +267,7 @@ fn seats(
     let (gate, drained) = (Gate::default(), Drained::new(listeners.len()));
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
-    for (((listeners, mailbox), cpu), shard) in listeners.into_iter().zip(mailboxes).zip(cpus).zip(0..) {
+    for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
@@ -285,7 +284,6 @@ fn seats(
             clock,
             limits,
             ring_sizes,
-            shares_cpu: cpus.iter().filter(|other| *other == cpu).count() > 1,
         });
     }
     Ok((seats, remotes))
