@@ -21,7 +21,7 @@ const TOMBSTONE_TIME: Duration = Duration::from_secs(60);
 const TOMBSTONES_MAX: usize = 65_536;
 
 /// What finding a place among a million topics costs, in looks at the next topic.
-pub(super) const SEEK_COST: usize = 8;
+pub(super) const SEEK_COST: usize = 20;
 
 /// The retained messages of all topics.
 pub struct Retained {
@@ -171,7 +171,7 @@ impl Retained {
 
     /// Goes on with a search: looks at topics until `budget` is used up (at least at one) and offers each message that
     /// matches to `take`, until one is not taken: the search then goes on with that one. A topic costs one, finding a place
-    /// eight. What is stored between two slices is not found: it is newer than the search, so that the subscriber gets it
+    /// twenty. What is stored between two slices is not found: it is newer than the search, so that the subscriber gets it
     /// as it is published.
     pub fn scan(
         &self,

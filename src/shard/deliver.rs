@@ -20,7 +20,7 @@ const PUMP_BYTES: usize = 256 * 1024;
 const SCAN_SLICE_UNITS: usize = 256;
 
 /// Units of work for a message sent from a queue, from in flight or from the retained set.
-const KEPT_MESSAGE_UNITS: usize = 2;
+const KEPT_MESSAGE_UNITS: usize = 4;
 
 /// Expired messages dropped to make room for one.
 const EXPIRED_PER_MESSAGE: usize = 1024;

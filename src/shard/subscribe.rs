@@ -16,7 +16,7 @@ use crate::shard::state::{PendingSuback, State};
 use crate::time::Time;
 
 /// What making or ending a subscription costs, in units of work.
-pub(crate) const SUBSCRIPTION_UNITS: usize = 8;
+pub(crate) const SUBSCRIPTION_UNITS: usize = 24;
 
 /// A client's SUBSCRIBE. SUBACK, and the retained messages after it, wait until every shard knows what is wanted here:
 /// else a client could see SUBACK, let another publish on a different core and miss the message.

@@ -221,8 +221,8 @@ fn many_filters_take_many_turns_and_are_answered_once() {
     for words in ["subscribe", "unsubscribe"] {
         let bytes = packet(5, &format!("{words} id=1 {filters}"));
         let turns = turns(&mut shard, client, &bytes, |_| 0).len();
-        // One unit to look at each filter and eight to do it.
-        assert_eq!(turns, 9, "{words}");
+        // One unit to look at each filter and twenty-four to do it.
+        assert_eq!(turns, 25, "{words}");
         let mut dirty = Vec::new();
         shard.take_dirty(&mut dirty);
         assert_eq!(dirty, [client], "its answer waits");
