@@ -1,6 +1,7 @@
 //! The words of the command line, as clap reads them.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -62,8 +63,8 @@ pub(crate) struct RunArguments {
     #[arg(required = true)]
     pub(crate) scenario: Option<String>,
 
-    /// The broker
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
+    /// The broker; without a port 1883, with --tls 8883
+    #[arg(long, value_name = "HOST[:PORT]", default_value = "127.0.0.1")]
     pub(crate) broker: String,
     /// What to call the broker in the report
     #[arg(long, value_name = "NAME")]
@@ -125,6 +126,9 @@ pub(crate) struct RunArguments {
     /// Multiply the clients of a scenario, to fit a smaller machine (or a larger one)
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, help_heading = "Load")]
     pub(crate) scale: f64,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
 
     /// Messages a second, of all publishers together
     #[arg(long, value_name = "N", conflicts_with_all = ["window", "find_max"], help_heading = "Mode")]
@@ -188,6 +192,28 @@ pub(crate) struct RunArguments {
     pub(crate) quiet: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TlsArguments {
+    /// All connections speak TLS
+    #[arg(long, requires = "trust", help_heading = "TLS")]
+    pub(crate) tls: bool,
+    /// The authorities (PEM) of whose certificates the broker has to show one
+    #[arg(long, value_name = "FILE", group = "trust", requires = "tls", help_heading = "TLS")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Take any certificate of the broker
+    #[arg(long, group = "trust", requires = "tls", help_heading = "TLS")]
+    pub(crate) insecure: bool,
+    /// The certificate of all clients (PEM), with its chain
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "key"], help_heading = "TLS")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
+    pub(crate) key: Option<PathBuf>,
+    /// The name the broker's certificate has to be for [default: the host of --broker]
+    #[arg(long, value_name = "NAME", requires = "tls", help_heading = "TLS")]
+    pub(crate) server_name: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -210,6 +236,10 @@ mod tests {
             &["loadgen", "p2p", "--burst", "2"],
             &["loadgen", "p2p", "--password", "x"],
             &["loadgen", "p2p", "--tls"],
+            &["loadgen", "p2p", "--ca", "ca.pem"],
+            &["loadgen", "p2p", "--tls", "--ca", "ca.pem", "--insecure"],
+            &["loadgen", "p2p", "--tls", "--insecure", "--cert", "client.pem"],
+            &["loadgen", "p2p", "--tls", "--insecure", "--key", "client.key"],
             &["loadgen", "p2p", "--protocol", "4"],
         ] {
             assert!(Arguments::try_parse_from(wrong).is_err(), "{wrong:?}");

@@ -15,6 +15,7 @@ use crate::orders::{lock, Clock, Collected, Mailbox, Order, Progress};
 use crate::plan::Plan;
 use crate::system::settle_thread;
 use crate::tally::histogram;
+use crate::tls::Terms;
 use crate::usage::usage;
 use crate::worker::{Setup, Worker};
 
@@ -66,6 +67,7 @@ pub(crate) struct Fleet {
 /// What does not follow from the plan.
 pub(crate) struct Conditions {
     pub(crate) broker: SocketAddr,
+    pub(crate) tls: Option<Terms>,
     pub(crate) manners: Manners,
     /// CPUs to pin to, in turn; none: not pinned.
     pub(crate) cores: Vec<usize>,
@@ -90,6 +92,7 @@ impl Fleet {
             let setup = Setup {
                 thread: index,
                 broker: conditions.broker,
+                tls: conditions.tls.clone(),
                 manners: conditions.manners.clone(),
                 clock,
                 credits: Arc::clone(&plan.credits),

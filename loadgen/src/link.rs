@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::tls::{Terms, Tls, CLOSED_EARLY};
+
 /// What reading brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
@@ -15,11 +17,15 @@ pub(crate) enum Reading {
     Nothing,
     /// The peer has closed.
     Closed,
+    /// There is no TLS with this peer.
+    Refused(&'static str),
 }
 
 #[derive(Default)]
 pub(crate) struct Link {
     stream: Option<TcpStream>,
+    /// Between the socket and MQTT.
+    tls: Option<Box<Tls>>,
     /// Not written yet, from `written` on.
     waiting: Vec<u8>,
     written: usize,
@@ -28,8 +34,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Begins to connect.
-    pub(crate) fn open(&mut self, broker: SocketAddr, source: Option<IpAddr>) -> io::Result<&TcpStream> {
+    /// Begins to connect, and with TLS its handshake.
+    pub(crate) fn open(
+        &mut self,
+        broker: SocketAddr,
+        source: Option<IpAddr>,
+        tls: Option<&Terms>,
+    ) -> io::Result<&TcpStream> {
         let socket = Socket::new(Domain::for_address(broker), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -44,6 +55,10 @@ impl Link {
         self.waiting.clear();
         self.written = 0;
         self.partial.clear();
+        self.tls = match tls {
+            Some(terms) => Some(Box::new(Tls::new(terms, &mut self.waiting).map_err(io::Error::other)?)),
+            None => None,
+        };
         Ok(self.stream.insert(socket.into()))
     }
 
@@ -68,6 +83,13 @@ impl Link {
 
     /// Closes; `abruptly` as a power cut would: without the orderly end, and without a port left in TIME_WAIT.
     pub(crate) fn close(&mut self, abruptly: bool) {
+        if let (Some(tls), false) = (&mut self.tls, abruptly) {
+            if tls.finish(&mut self.waiting).is_ok() {
+                // The connection is given up either way.
+                let _ = self.flush();
+            }
+        }
+        self.tls = None;
         if let Some(stream) = self.stream.take() {
             if abruptly {
                 // If the peer has closed already there is nothing to be abrupt about.
@@ -86,6 +108,11 @@ impl Link {
 
     /// Writes, and keeps what the socket does not take now. `bytes` is empty afterwards.
     pub(crate) fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.send(bytes, &mut self.waiting).map_err(io::Error::other)?;
+            bytes.clear();
+            return self.flush().map(drop);
+        }
         if self.is_blocked() {
             self.waiting.append(bytes);
             return Ok(());
@@ -112,8 +139,12 @@ impl Link {
         Ok(!self.is_blocked())
     }
 
-    /// Reads behind the half packet kept from before, which is put in front.
-    pub(crate) fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Reading> {
+    /// Reads behind the half packet kept from before, which is put in front. `records` has what comes of TLS until it is
+    /// decrypted.
+    pub(crate) fn read(&mut self, buffer: &mut Vec<u8>, records: &mut Vec<u8>) -> io::Result<Reading> {
+        if self.tls.is_some() {
+            return self.read_records(buffer, records);
+        }
         let kept = self.partial.len();
         if buffer.len() < 2 * kept {
             // A packet larger than the buffer: half a packet and as much again has to fit.
@@ -130,6 +161,39 @@ impl Link {
             }
             Err(error) if is_transient(&error) => Ok(Reading::Nothing),
             Err(error) => Err(error),
+        }
+    }
+
+    fn read_records(&mut self, buffer: &mut Vec<u8>, records: &mut Vec<u8>) -> io::Result<Reading> {
+        let (Some(tls), Some(stream)) = (&mut self.tls, &mut self.stream) else { return Ok(Reading::Closed) };
+        if tls.has_ended() {
+            return Ok(Reading::Closed);
+        }
+        let kept = self.partial.len();
+        // Of a large packet as much again as is here, as without TLS.
+        let start = tls.make_room(records, kept);
+        let count = match stream.read(&mut records[start..]) {
+            Err(error) if is_transient(&error) => return Ok(Reading::Nothing),
+            Ok(0) | Err(_) if !tls.is_open() => return Ok(Reading::Refused(CLOSED_EARLY)),
+            Ok(0) => return Ok(Reading::Closed),
+            Ok(count) => count,
+            Err(error) => return Err(error),
+        };
+        let end = start + count;
+        if buffer.len() < kept + end {
+            buffer.resize(kept + end, 0);
+        }
+        buffer[..kept].copy_from_slice(&self.partial);
+        let opened = tls.receive(&mut records[..end], &mut buffer[kept..], &mut self.waiting);
+        let may_have_more = end == records.len() || tls.has_ended();
+        let flushed = self.flush();
+        match opened {
+            Ok(opened) => {
+                flushed?;
+                self.partial.clear();
+                Ok(Reading::Bytes { end: kept + opened, may_have_more })
+            }
+            Err(reason) => Ok(Reading::Refused(reason)),
         }
     }
 
@@ -164,7 +228,7 @@ mod tests {
     fn pair() -> (Link, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut link = Link::default();
-        link.open(listener.local_addr().expect("bound"), Some(IpAddr::from([127, 0, 0, 9]))).expect("connects");
+        link.open(listener.local_addr().expect("bound"), Some(IpAddr::from([127, 0, 0, 9])), None).expect("connects");
         let (peer, address) = listener.accept().expect("it comes");
         assert_eq!(address.ip(), IpAddr::from([127, 0, 0, 9]));
         (link, peer)
@@ -192,18 +256,18 @@ mod tests {
     fn half_a_packet_is_shown_again_with_what_follows() {
         let (mut link, mut peer) = pair();
         let mut buffer = vec![0; 8];
-        assert_eq!(link.read(&mut buffer).expect("open"), Reading::Nothing);
+        assert_eq!(link.read(&mut buffer, &mut Vec::new()).expect("open"), Reading::Nothing);
         link.keep(b"abcdef");
         peer.write_all(b"ghi").expect("open");
-        let mut reading = link.read(&mut buffer).expect("open");
+        let mut reading = link.read(&mut buffer, &mut Vec::new()).expect("open");
         while reading == Reading::Nothing {
-            reading = link.read(&mut buffer).expect("open");
+            reading = link.read(&mut buffer, &mut Vec::new()).expect("open");
         }
         assert_eq!((reading, &buffer[..9]), (Reading::Bytes { end: 9, may_have_more: false }, &b"abcdefghi"[..]));
         drop(peer);
         let mut reading = Reading::Nothing;
         while reading == Reading::Nothing {
-            reading = link.read(&mut buffer).expect("closed in order");
+            reading = link.read(&mut buffer, &mut Vec::new()).expect("closed in order");
         }
         assert_eq!(reading, Reading::Closed);
     }

@@ -27,6 +27,7 @@ mod stamp;
 mod summary;
 mod system;
 mod tally;
+mod tls;
 mod usage;
 mod wire;
 mod words;

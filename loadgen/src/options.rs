@@ -13,12 +13,15 @@ use crate::client::Manners;
 use crate::load::{Load, Shape};
 use crate::stamp::STAMP_BYTES;
 use crate::system::allowed_cores;
+use crate::tls::Terms;
 
 /// How a run is carried out, whatever the load.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) scenario: String,
     pub(crate) broker: SocketAddr,
+    /// How its connections speak TLS, if they do.
+    pub(crate) tls: Option<Terms>,
     pub(crate) broker_name: Option<String>,
     pub(crate) broker_pids: Vec<u32>,
     pub(crate) username: Option<String>,
@@ -79,7 +82,8 @@ pub(crate) fn read(arguments: &RunArguments) -> Result<(Load, Options)> {
     );
     let options = Options {
         scenario: find(&name).map_or(name, |scenario| scenario.name.to_owned()),
-        broker: resolve(&arguments.broker)?,
+        broker: resolve(&arguments.broker, arguments.tls.tls)?,
+        tls: arguments.tls.tls.then(|| Terms::read(&arguments.tls, host_of(&arguments.broker))).transpose()?,
         broker_name: arguments.broker_name.clone(),
         broker_pids: arguments.broker_pid.clone(),
         username: arguments.username.clone(),
@@ -241,10 +245,17 @@ impl Options {
     }
 }
 
-fn resolve(broker: &str) -> Result<SocketAddr> {
-    let with_port = if broker.contains(':') { broker.to_owned() } else { format!("{broker}:1883") };
+fn resolve(broker: &str, has_tls: bool) -> Result<SocketAddr> {
+    let port = if has_tls { 8883 } else { 1883 };
+    let with_port = if broker.contains(':') { broker.to_owned() } else { format!("{broker}:{port}") };
     let mut addresses = with_port.to_socket_addrs().with_context(|| format!("--broker {broker}: HOST:PORT"))?;
     addresses.next().with_context(|| format!("--broker {broker}: no address"))
+}
+
+/// What a certificate of this broker is for, if nothing else is said.
+fn host_of(broker: &str) -> &str {
+    let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 fn seconds(flag: &str, seconds: f64) -> Result<Duration> {
@@ -316,10 +327,22 @@ mod tests {
             ("filters --clients 3", "--clients"),
             ("p2p --clients 0", "0 clients"),
             ("p2p --broker nowhere:x", "--broker"),
+            ("p2p --tls --ca /no/such/file", "--ca /no/such/file: cannot be read"),
+            ("p2p --tls --insecure --server-name a_/b", "--server-name"),
         ] {
             let words = words.replace("--rate -1", "--rate=-1");
             let error = parse(&words).expect_err(&words).to_string();
             assert!(error.contains(text), "{words}: {error}");
+        }
+    }
+
+    #[test]
+    fn tls_has_a_port_of_its_own_and_the_name_of_its_host() {
+        assert_eq!(parse("p2p").unwrap().1.broker.port(), 1883);
+        let (_, options) = parse("p2p --tls --insecure --broker localhost").unwrap();
+        assert_eq!(options.broker.port(), 8883);
+        for (broker, host) in [("a.b", "a.b"), ("a.b:1", "a.b"), ("127.0.0.1:1", "127.0.0.1"), ("[::1]:1", "::1")] {
+            assert_eq!(host_of(broker), host);
         }
     }
 

@@ -57,6 +57,7 @@ pub(crate) struct LoadReport {
     /// Payload of the publisher beside the others; 0: there is none.
     pub(crate) bulk_bytes: usize,
     pub(crate) settle_s: f64,
+    pub(crate) tls: bool,
     pub(crate) keep_alive_s: u16,
     pub(crate) protocol_level: u8,
     pub(crate) is_clean: bool,

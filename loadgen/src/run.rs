@@ -53,6 +53,7 @@ impl Run {
         let plan = plan(&load, &choices);
         let conditions = Conditions {
             broker: options.broker,
+            tls: options.tls.clone(),
             manners: options.manners(&load),
             cores: options.cores.clone(),
             spins: options.spins,
@@ -377,6 +378,7 @@ fn empty_report(load: &Load, options: &Options) -> Report {
             topic_bytes: None,
             bulk_bytes: load.bulk_bytes,
             settle_s: options.settle.as_secs_f64(),
+            tls: options.tls.is_some(),
             keep_alive_s: load.keep_alive_s,
             protocol_level: load.version.level(),
             is_clean: load.is_clean,

@@ -178,7 +178,7 @@ impl Sink {
             return self.close(index);
         }
         while self.peers[index].link.is_open() {
-            match self.peers[index].link.read(buffer) {
+            match self.peers[index].link.read(buffer, &mut Vec::new()) {
                 Ok(Reading::Bytes { end, may_have_more }) => {
                     let bytes = buffer.get(..end).unwrap_or(&[]);
                     match self.take_in(index, bytes) {
@@ -190,7 +190,7 @@ impl Sink {
                     }
                 }
                 Ok(Reading::Nothing) => return,
-                Ok(Reading::Closed) | Err(_) => return self.close(index),
+                Ok(Reading::Closed | Reading::Refused(_)) | Err(_) => return self.close(index),
             }
         }
     }

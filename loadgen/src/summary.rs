@@ -76,6 +76,9 @@ fn write_load(report: &Report, out: &mut String) -> std::fmt::Result {
         (_, Some(window)) => write!(out, ", window {window}, bursts of {}", load.burst.unwrap_or(1))?,
         (_, None) => {}
     }
+    if load.tls {
+        write!(out, ", TLS")?;
+    }
     if load.scale != 1.0 {
         write!(out, ", scaled by {}", load.scale)?;
     }

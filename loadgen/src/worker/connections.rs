@@ -71,11 +71,12 @@ impl Worker {
     }
 
     fn open(&mut self, index: u32, now_ns: u64) {
-        let (broker, member) = (self.setup.broker, &mut self.setup.members[index as usize]);
+        let (broker, tls) = (self.setup.broker, self.setup.tls.as_ref());
+        let member = &mut self.setup.members[index as usize];
         member.opened_ns = now_ns;
         member.was_ready = false;
         let source = member.source;
-        let watched = member.link.open(broker, source).and_then(|stream| {
+        let watched = member.link.open(broker, source, tls).and_then(|stream| {
             // Edge-triggered and for both directions: registered once, never changed.
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
             epoll::add(&self.epoll, stream, EventData::new_u64(u64::from(index)), flags).map_err(io::Error::from)
@@ -125,7 +126,7 @@ impl Worker {
             if !member.is_reading || !member.link.is_open() {
                 return;
             }
-            match member.link.read(&mut self.buffer) {
+            match member.link.read(&mut self.buffer, &mut self.records) {
                 Ok(Reading::Bytes { end, may_have_more }) => {
                     if !self.take_in(index, end) {
                         return;
@@ -136,6 +137,7 @@ impl Worker {
                 }
                 Ok(Reading::Nothing) => return,
                 Ok(Reading::Closed) => return self.lose(index, "closed by the broker"),
+                Ok(Reading::Refused(reason)) => return self.lose(index, reason),
                 Err(error) => return self.lose(index, &format!("read: {error}")),
             }
         }

@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::orders::{Clock, Group, Mailbox};
 use crate::pace::Pace;
 use crate::tally::{histogram, Tally};
+use crate::tls::Terms;
 
 /// What the events of the mailbox are marked with.
 pub(crate) const BELL: u64 = u64::MAX;
@@ -46,6 +47,7 @@ impl Member {
 pub(crate) struct Setup {
     pub(crate) thread: usize,
     pub(crate) broker: SocketAddr,
+    pub(crate) tls: Option<Terms>,
     pub(crate) manners: Manners,
     pub(crate) clock: Clock,
     pub(crate) credits: Arc<Credits>,
@@ -80,6 +82,8 @@ pub(crate) struct Worker {
     /// The counts at the last report, and deliveries.
     pub(crate) reported: (Counts, u64),
     pub(crate) buffer: Vec<u8>,
+    /// What comes of TLS, before it is in the buffer; as large as it needs to be.
+    pub(crate) records: Vec<u8>,
     pub(crate) out: Vec<u8>,
     /// When the measuring began, and what the thread had run and spun in vain until then.
     pub(crate) busy_began: (u64, u64),
@@ -169,6 +173,7 @@ impl Worker {
             counts: Counts::default(),
             reported: (Counts::default(), 0),
             buffer: vec![0; BUFFER_BYTES],
+            records: Vec::new(),
             out: Vec::with_capacity(BUFFER_BYTES),
             busy_began: (0, 0),
             spinning: Spinning::default(),

@@ -1,0 +1,181 @@
+//! TLS of one client without its socket: bytes in, bytes out, by rustls.
+//!
+//! A large reading is decrypted where it lies, and what is sent is encrypted to where it waits for its socket: the copies of
+//! a stream that rustls would buffer itself are not made.
+
+mod reasons;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, WriteTraffic};
+use rustls::Error;
+
+use self::reasons::reason_of;
+
+pub(crate) use self::reasons::CLOSED_EARLY;
+pub(crate) use self::terms::Terms;
+
+/// Bytes read at once.
+const RECORDS_BYTES: usize = 256 * 1024;
+/// What a record may hold, and what it adds to that at most: header, explicit nonce, tag, type.
+const RECORD_BYTES_MAX: usize = 16 * 1024;
+const RECORD_OVERHEAD_MAX: usize = 32;
+/// A record that ends the stream.
+const GOODBYE_BYTES: usize = 64;
+/// Why nothing can be sent: the broker has ended TLS, or has never got so far.
+const NOTHING_MORE: &str = "TLS: nothing more can be encrypted for this connection";
+
+pub(crate) struct Tls {
+    connection: UnbufferedClientConnection,
+    /// The beginning of a record, or of a message of the handshake.
+    waiting: Vec<u8>,
+    /// What is sent as soon as the handshake is over.
+    early: Vec<u8>,
+    is_open: bool,
+    has_ended: bool,
+}
+
+impl Tls {
+    /// Begins a handshake: what opens it goes to `out`.
+    pub(crate) fn new(terms: &Terms, out: &mut Vec<u8>) -> Result<Tls, &'static str> {
+        let connection = UnbufferedClientConnection::new(terms.config(), terms.server_name());
+        let connection = connection.map_err(|error| reason_of(&error))?;
+        let mut tls = Tls { connection, waiting: Vec::new(), early: Vec::new(), is_open: false, has_ended: false };
+        tls.receive(&mut [], &mut [], out)?;
+        Ok(tls)
+    }
+
+    /// Whether the handshake is over.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the broker has said that nothing more comes.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Puts the beginning of a record that is here already in front, and makes room for more behind it; answers where that
+    /// begins. There is room for `wanted` bytes at least.
+    pub(crate) fn make_room(&self, records: &mut Vec<u8>, wanted: usize) -> usize {
+        let start = self.waiting.len();
+        let bytes = start + wanted.max(RECORDS_BYTES);
+        if records.len() < bytes {
+            records.resize(bytes, 0);
+        }
+        records[..start].copy_from_slice(&self.waiting);
+        start
+    }
+
+    /// Reads records, those that waited for their rest in front. Bytes of MQTT go to the front of `opened`, which has to be
+    /// as large; answers how many they are. What is to be sent in return goes to `out`, also if it fails.
+    pub(crate) fn receive(
+        &mut self,
+        records: &mut [u8],
+        opened: &mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, &'static str> {
+        let (mut used, mut end) = (0, 0);
+        loop {
+            let status = self.connection.process_tls_records(&mut records[used..]);
+            let mut discard = status.discard;
+            match status.state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(|error| reason_of(&error))?;
+                        discard += record.discard;
+                        opened[end..][..record.payload.len()].copy_from_slice(record.payload);
+                        end += record.payload.len();
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
+                // The rest of the states wait for more bytes from one side or the other.
+                Ok(_) => {
+                    used += discard;
+                    break;
+                }
+                Err(error) => return Err(self.fail(&error, &mut records[used + discard..], out)),
+            }
+            used += discard;
+        }
+        self.waiting.clear();
+        self.waiting.extend_from_slice(&records[used..]);
+        if !self.is_open && !self.connection.is_handshaking() {
+            self.is_open = true;
+            let early = std::mem::take(&mut self.early);
+            self.send(&early, out)?;
+        }
+        Ok(end)
+    }
+
+    /// Takes out what tells the broker what was wrong. rustls wants to see the bytes it has not used up once more.
+    fn fail(&mut self, error: &Error, rest: &mut [u8], out: &mut Vec<u8>) -> &'static str {
+        if let Ok(ConnectionState::EncodeTlsData(data)) = self.connection.process_tls_records(rest).state {
+            encode(data, out);
+        }
+        reason_of(error)
+    }
+
+    /// Encrypts to `out`, or keeps it until the handshake is over.
+    pub(crate) fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+        if !self.is_open {
+            self.early.extend_from_slice(bytes);
+            return Ok(());
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let overhead = bytes.len().div_ceil(RECORD_BYTES_MAX) * RECORD_OVERHEAD_MAX;
+        self.write(bytes.len() + overhead, out, |traffic, room| traffic.encrypt(bytes, room).ok())
+    }
+
+    /// Says that nothing more comes, unless there was no handshake to begin with.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), &'static str> {
+        if !self.is_open {
+            return Ok(());
+        }
+        self.write(GOODBYE_BYTES, out, |traffic, room| traffic.queue_close_notify(room).ok())
+    }
+
+    /// Has something written once rustls itself has nothing to say any more.
+    fn write(
+        &mut self,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut [u8]) -> Option<usize>,
+    ) -> Result<(), &'static str> {
+        loop {
+            // All that is whole has been read, so this is about what is to be written.
+            let status = self.connection.process_tls_records(&mut self.waiting);
+            let discard = status.discard;
+            match status.state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    let start = out.len();
+                    out.resize(start + bytes_max, 0);
+                    let written = write(&mut traffic, &mut out[start..]);
+                    out.truncate(start + written.unwrap_or(0));
+                    return written.map(drop).ok_or(NOTHING_MORE);
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
+                Ok(_) | Err(_) => return Err(NOTHING_MORE),
+            }
+            self.waiting.drain(..discard);
+        }
+    }
+}
+
+fn encode(mut data: EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) {
+    let start = out.len();
+    // It says how much it needs and keeps what did not fit.
+    if let Err(EncodeError::InsufficientSize(needed)) = data.encode(&mut []) {
+        out.resize(start + needed.required_size, 0);
+        let written = data.encode(&mut out[start..]).unwrap_or(0);
+        out.truncate(start + written);
+    }
+}
