@@ -1,4 +1,4 @@
-"""Starts the broker under test on a free loopback port and ends it by its own process id."""
+"""Starts the broker under test on a loopback port, a free one if none is given, and ends it by its own process id."""
 
 import shlex
 import signal
@@ -19,8 +19,8 @@ class BrokerError(Exception):
 class Broker:
     """One run of a broker; `command` may hold {port}, {shards} and {config}, the path of a configuration."""
 
-    def __init__(self, command, shards, config=""):
-        self.port = free_port()
+    def __init__(self, command, shards, config="", port=None):
+        self.port = port or free_port()
         self.stderr = tempfile.TemporaryFile()
         words = [word.format(port=self.port, shards=shards, config=config) for word in shlex.split(command)]
         print("$ " + shlex.join(words), flush=True)
