@@ -124,7 +124,8 @@ def oversized_properties(at):
         peer.send(huge_publish)
         answers.append(peer.goodbye())
         peer.close()
-    done = Done(f"{len(answers)} packets beyond the bound, {len(accepted)} of 1.5 MiB below", [])
+    did = f"{len(answers)} packets beyond the bound, {len(accepted)} of 1.5 MiB below"
+    done = Done(did, [(("protocol_errors_total",), len(answers))])
     done.expect("beyond packet_bytes_max", answers, PACKET_TOO_LARGE)
     done.expect("within packet_bytes_max", accepted, 0)
     return done

@@ -51,6 +51,10 @@ class Watched(Broker):
         )
         self.config.flush()
         super().__init__(f"{program} -c {{config}} --bind {HOST}:{{port}}", 1, self.config.name, port)
+        # It listens before its shards are ready, and a signal that comes in between ends it.
+        if not self.answers():
+            self.stop()
+            raise BrokerError("the broker does not answer before any flood")
 
     def counters(self):
         """What it has counted so far, by its own log."""
@@ -64,7 +68,8 @@ class Watched(Broker):
             if found:
                 return {name: int(value) for name, value in (pair.split("=") for pair in found[1].split())}
             time.sleep(0.02)
-        raise BrokerError(f"no counters {PATIENCE_S} s after SIGUSR1\n{self.log()}")
+        state = f"no counters {PATIENCE_S} s after SIGUSR1" if self.is_alive() else "it has ended"
+        raise BrokerError(f"{state}\n{self.log()}")
 
     def counters_at_rest(self, connections):
         """Its counters once it has no more connections than that."""
