@@ -156,7 +156,7 @@ def watch_flood(arguments, broker, flood, tally):
     wrong = [error] if error else list(done.wrong)
     for names, number in done.counted if done else ():
         counted = sum(moved.get(name, 0) for name in names)
-        if counted != number:
+        if not number <= counted <= number + done.counted_twice_max:
             wrong.append(f"{' + '.join(names)} moved by {counted}, not {number}")
     tally.check(f"{flood.name}: meets its bound ({flood.bound})", wrong)
     tally.check(f"{flood.name}: the broker answers", [] if broker.answers() else ["a new client did not get its message"])
@@ -195,8 +195,8 @@ def flood_and_tell(flood, port, arguments, pipe):
 
 def show(arguments, reports):
     """The tables."""
-    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}; the broker on CPU")
-    print(f"{arguments.core}, {PAIRS} pairs (QoS 1, {RATE} messages/s) and the flood on CPU {arguments.load_core}, {arguments.seconds:g} s each\n")
+    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}; {arguments.seconds:g} s each;")
+    print(f"the broker on CPU {arguments.core}; {PAIRS} pairs (QoS 1, {RATE} messages/s) and the flood on CPU {arguments.load_core}\n")
     print(f"{'ms':<14} {'before: p50':>11} {'p99':>8} {'max':>8} {'during: p50':>12} {'p99':>8} {'max':>8} {'messages':>9} {'flood s':>8}")
     for before, result, *_ in reports:
         during = result.during
