@@ -95,7 +95,8 @@ def parse_arguments():
     parser.add_argument("--broker", default=ROOT / "target/release/corecast", type=Path, help="the program to flood")
     parser.add_argument("--loadgen", default=ROOT / "target/release/loadgen", type=Path, help="the program that loads it")
     arguments = parser.parse_args()
-    arguments.seconds = arguments.seconds or (SMOKE_SECONDS if arguments.smoke else SECONDS)
+    if arguments.seconds is None:
+        arguments.seconds = SMOKE_SECONDS if arguments.smoke else SECONDS
     if not 0 < arguments.seconds <= 60:
         parser.error("--seconds has to be above 0 and at most 60")
     arguments.subscriptions_max = SMOKE_SUBSCRIPTIONS_MAX if arguments.smoke else SUBSCRIPTIONS_MAX
