@@ -22,6 +22,11 @@ pub struct Limits {
     /// Connections of the whole process, at most as many as there are open files for; one more is answered "quota exceeded"
     /// (0x97, or return code 3) and closed.
     pub connections_max: usize,
+    /// Connections a second that one address (IPv6: one /64 network) may open, on average; one too many is closed without a
+    /// word. Zero: as many as it likes.
+    pub connections_per_address_per_s: u32,
+    /// How many of them may come at once.
+    pub connections_per_address_burst: u32,
     /// Sessions of one shard, connected or not; a client that would add one is answered 0x97 or return code 3.
     pub sessions_max: usize,
     /// Bytes of the largest packet taken from a client; a larger one is answered 0x95 and closes the connection.
@@ -65,6 +70,8 @@ pub struct Limits {
 /// The default of every bound.
 pub const DEFAULT: Limits = Limits {
     connections_max: 1_000_000,
+    connections_per_address_per_s: 0,
+    connections_per_address_burst: 100,
     sessions_max: 1_000_000,
     packet_bytes_max: 2 * 1024 * 1024,
     receive_maximum: 1024,

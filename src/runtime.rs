@@ -11,6 +11,7 @@ mod error;
 mod givebacks;
 mod listener;
 mod mailbox;
+mod newcomers;
 mod passage;
 mod ring;
 mod settings;

@@ -71,6 +71,15 @@ impl Transport {
         self.tls.as_ref().is_some_and(Tls::has_ended)
     }
 
+    /// Whether a proxy has said on whose behalf it is here, and if so, that client's address if it has one: a proxy that is
+    /// here on its own behalf names none.
+    pub fn proxied(&self) -> Option<Option<SocketAddr>> {
+        self.said.as_ref().map(|said| match said {
+            Header::Proxied(address) => *address,
+            Header::Own => None,
+        })
+    }
+
     /// The client's address, where `seen` is the socket's.
     pub fn address(&self, seen: Option<SocketAddr>) -> Option<SocketAddr> {
         match self.said {

@@ -151,6 +151,12 @@ options! {
         /// Connections of the whole process, or as many as the limit of open files has room for if that is fewer. One more
         /// is answered "quota exceeded" (0x97, or return code 3 before 5.0) and closed.
         connections_max: usize, unit "connections", range 1 to 10_000_000;
+        /// Connections a second that one address may open, on average; all of an IPv6 network of 64 bits count as one. One
+        /// too many is closed without a word. Behind a proxy the address is the one its header names; at a unix socket
+        /// there is none, and no limit. 0: as many as it likes.
+        connections_per_address_per_s: u32, unit "connections", range 0 to 1_000_000;
+        /// How many of them may come at once: a fleet behind one address comes back together.
+        connections_per_address_burst: u32, unit "connections", range 1 to 1_000_000;
         /// Sessions of one shard, connected or not. A client that would add one is answered 0x97, or return code 3.
         sessions_max: usize, unit "sessions", range 1 to 100_000_000;
         /// Largest packet taken from a client. A larger one is answered 0x95 and the connection closed.

@@ -188,6 +188,9 @@ impl Report {
     }
 }
 
+/// The rows of [`RuntimeCounters`] that [`RuntimeCounters::losses`] adds up.
+const LOSSES: [&str; 1] = ["over_address_rate_total"];
+
 /// Declares the counters once.
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $name:ident,)+) => {
@@ -218,6 +221,8 @@ counters! {
     adopted_total,
     /// Connections refused or closed because the process has as many as it may.
     over_limit_total,
+    /// Connections closed because their address had opened as many as it may.
+    over_address_rate_total,
     /// Connections that have come through a proxy's header or a TLS handshake.
     handshakes_total,
     /// Connections ended because of TLS: its handshake, or what came after it.
@@ -244,9 +249,29 @@ counters! {
     mail_spilled_turns_total,
 }
 
+impl RuntimeCounters {
+    /// How often something was refused that an operator may want to mend: grows whenever one of
+    /// [`RuntimeCounters::loss_rows`] does.
+    pub fn losses(&self) -> u64 {
+        self.over_address_rate_total
+    }
+
+    /// The rows that [`RuntimeCounters::losses`] adds up.
+    pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.rows().filter(|(name, ..)| LOSSES.contains(name)).map(|(name, value, _)| (name, value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_add_up_their_rows() {
+        let counters = RuntimeCounters { over_address_rate_total: 3, accepted_total: 5, ..RuntimeCounters::default() };
+        assert_eq!(counters.losses(), 3);
+        assert_eq!(counters.loss_rows().map(|(_, value)| value).sum::<u64>(), 3);
+    }
 
     #[test]
     fn the_gate_lets_in_exactly_as_many_as_it_may() {

@@ -29,6 +29,7 @@ use super::error::RuntimeError;
 use super::givebacks::Givebacks;
 use super::listener::Bound;
 use super::mailbox::Mailbox;
+use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
@@ -56,6 +57,7 @@ pub(super) struct Seat {
     pub(super) mailbox: Mailbox<Mail, Moved>,
     pub(super) ear: Ear,
     pub(super) gate: Gate,
+    pub(super) newcomers: Newcomers,
     pub(super) drained: Drained,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
@@ -95,11 +97,12 @@ pub(super) struct Driver {
 impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
-        let Seat { shard: id, listeners, doors, mailbox, ear, gate, drained, clock, limits, ring_sizes } = seat;
+        let Seat { shard: id, listeners, doors, mailbox, ear, drained, clock, ring_sizes, .. } = seat;
+        let (gate, newcomers, limits) = (seat.gate, seat.newcomers, seat.limits);
         let ring = Ring::new(ring_sizes).map_err(explain)?;
         Ok(Driver {
             id,
-            state: State::new(shard, ring, gate, limits, doors),
+            state: State::new(shard, ring, gate, newcomers, limits, doors),
             acceptors: Acceptors::new(listeners),
             mailbox,
             rings: Vec::new(),
@@ -273,7 +276,7 @@ impl Driver {
             self.state.tell(Event::Tick);
         }
         self.state.apply_effects();
-        self.watch.look(self.id, self.state.now, self.state.shard.metrics());
+        self.watch.look(self.id, self.state.now, self.state.shard.metrics(), &self.state.counters);
     }
 
     fn post_mail(&mut self) {

@@ -36,6 +36,8 @@ pub(super) struct Passage {
     pub(super) stage: Stage,
     /// The address of the socket, which may be a proxy's.
     pub(super) seen: Option<SocketAddr>,
+    /// The one the proxy speaks for has been counted among the newcomers.
+    pub(super) is_counted: bool,
     /// What the filters have to say to the peer.
     pub(super) replies: Vec<u8>,
     /// What the shard has to say, and how much of it has been through the filters.
@@ -86,6 +88,11 @@ impl Door {
         self.tls.is_none() && self.proxy.is_none()
     }
 
+    /// Whether peers say whom they speak for.
+    pub(super) fn is_proxied(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// Whether a peer may speak for others, if that is what it has to do here. One without an address is at a unix socket,
     /// where the permissions of the file decide.
     pub(super) fn trusts(&self, address: Option<SocketAddr>) -> bool {
@@ -103,6 +110,7 @@ impl Door {
             transport: Transport::new(self.proxy, tls.as_ref()),
             stage: Stage::Silent,
             seen,
+            is_counted: false,
             replies: Vec::new(),
             out: None,
             has_said_goodbye: false,

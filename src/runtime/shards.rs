@@ -18,6 +18,7 @@ use super::driver::{Driver, Moved, Seat};
 use super::error::RuntimeError;
 use super::listener::{listen, Bound};
 use super::mailbox::{mailboxes, Mailbox};
+use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::ring::RingSizes;
 use super::settings::Settings;
@@ -265,6 +266,7 @@ fn seats(
     };
     let limits = Limits { connections_max, ..settings.limits.clone() };
     let (gate, drained) = (Gate::default(), Drained::new(listeners.len()));
+    let newcomers = Newcomers::new(&limits);
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
     for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
@@ -280,6 +282,7 @@ fn seats(
             mailbox,
             ear,
             gate,
+            newcomers: newcomers.clone(),
             drained,
             clock,
             limits,

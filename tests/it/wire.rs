@@ -13,6 +13,7 @@ mod ending;
 mod landing;
 mod program;
 mod proxy;
+mod quotas;
 mod secrets;
 mod slow;
 mod storm;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::filter;
-use super::state::{Moved, State, REFUSED_CONNECTIONS_MAX};
+use super::state::{peer_address, Moved, State, REFUSED_CONNECTIONS_MAX};
 use crate::runtime::listener::Bound;
 use crate::runtime::ring::{Completion, Operation, Tag};
 use crate::runtime::socket::Socket;
@@ -147,7 +147,17 @@ pub(super) fn adopt(state: &mut State, moved: Moved) {
 
 fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
     state.counters.accepted_total += 1;
-    let is_plain = state.doors[usize::from(listener)].is_plain();
+    let door = &state.doors[usize::from(listener)];
+    let is_plain = door.is_plain();
+    // Whom a proxy speaks for is not known yet.
+    if state.newcomers.are_limited()
+        && !door.is_proxied()
+        && state.newcomers.are_too_many(state.now, peer_address(&descriptor))
+    {
+        // To say why would be work, too.
+        state.counters.over_address_rate_total += 1;
+        return;
+    }
     let is_admitted = state.gate.try_enter(state.limits.connections_max);
     if !is_admitted {
         state.counters.over_limit_total += 1;

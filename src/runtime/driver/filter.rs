@@ -139,6 +139,15 @@ fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal
     if let Err(refusal) = passed {
         return refuse(state, connection, refusal);
     }
+    if !passage.is_counted {
+        if let Some(address) = passage.transport.proxied() {
+            passage.is_counted = true;
+            if state.newcomers.are_too_many(state.now, address) {
+                state.counters.over_address_rate_total += 1;
+                return state.closed(connection);
+            }
+        }
+    }
     let has_ended = passage.transport.has_ended();
     if passage.stage == Stage::Shaking && passage.transport.is_open() && socket.is_staying() {
         introduce(state, connection);

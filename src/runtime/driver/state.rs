@@ -11,6 +11,7 @@ use socket2::SockRef;
 use super::filter::say_goodbye;
 use crate::limits::Limits;
 use crate::runtime::control::{Gate, RuntimeCounters};
+use crate::runtime::newcomers::Newcomers;
 use crate::runtime::passage::{Door, Hush, Passage, Stage};
 use crate::runtime::ring::{Completion, Operation, Ring};
 use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
@@ -46,6 +47,7 @@ pub(super) struct State {
     pub(super) ring: Ring,
     pub(super) sockets: Sockets,
     pub(super) gate: Gate,
+    pub(super) newcomers: Newcomers,
     pub(super) limits: Limits,
     pub(super) counters: RuntimeCounters,
     /// Read once per turn.
@@ -83,12 +85,20 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(shard: Shard, ring: Ring, gate: Gate, limits: Limits, doors: Vec<Door>) -> State {
+    pub(super) fn new(
+        shard: Shard,
+        ring: Ring,
+        gate: Gate,
+        newcomers: Newcomers,
+        limits: Limits,
+        doors: Vec<Door>,
+    ) -> State {
         State {
             shard,
             ring,
             sockets: Sockets::default(),
             gate,
+            newcomers,
             limits,
             counters: RuntimeCounters::default(),
             now: Time::START,

@@ -1,7 +1,7 @@
 //! A client on a blocking socket, which says packets in the words of scripts and reads with a deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -45,6 +45,14 @@ impl Caller {
     pub(super) fn open_narrow(address: SocketAddr, level: u8) -> Caller {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(4096).expect("small is allowed");
+        socket.connect(&address.into()).expect("the broker listens");
+        Caller::on(socket.into(), level)
+    }
+
+    /// The same from another address of this host.
+    pub(super) fn open_from(source: IpAddr, address: SocketAddr, level: u8) -> Caller {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::new(source, 0).into()).expect("it is an address of ours");
         socket.connect(&address.into()).expect("the broker listens");
         Caller::on(socket.into(), level)
     }
@@ -115,6 +123,22 @@ impl Caller {
             Ok(0) => "the end of the stream".to_owned(),
             Ok(_) => panic!("it is answered"),
             Err(error) => error.to_string(),
+        }
+    }
+
+    /// Sends CONNECT; answers whether it is let in or closed without a word.
+    pub(super) fn is_let_in(&mut self, words: &str) -> bool {
+        let connect = packet(self.level, &format!("connect {words}"));
+        let mut buffer = [0; 256];
+        match self.write(&connect).and_then(|()| self.read(&mut buffer)) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                assert_eq!(self.connack().1, ReasonCode::Success);
+                true
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            Err(error) => panic!("neither let in nor closed: {error}"),
         }
     }
 
