@@ -31,6 +31,10 @@ pub struct Limits {
     pub sessions_max: usize,
     /// Bytes of the largest packet taken from a client; a larger one is answered 0x95 and closes the connection.
     pub packet_bytes_max: u32,
+    /// Bytes of the largest CONNECT, which is all that a stranger may send; a larger one is answered 0x95 and closes the
+    /// connection. Whoever connects shall not make us keep as much as a client may send. The largest payload a will can
+    /// have is 65,535 bytes; the default leaves as much again for its topic and properties, names and a token.
+    pub connect_bytes_max: u32,
     /// QoS 1 and 2 publications one client may have unacknowledged towards us; CONNACK's Receive Maximum.
     pub receive_maximum: u16,
     /// QoS 1 and 2 publications we have unacknowledged towards one client, whatever it would allow.
@@ -74,6 +78,7 @@ pub const DEFAULT: Limits = Limits {
     connections_per_address_burst: 100,
     sessions_max: 1_000_000,
     packet_bytes_max: 2 * 1024 * 1024,
+    connect_bytes_max: 128 * 1024,
     receive_maximum: 1024,
     inflight_messages_max: 1024,
     queue_messages_max: 10_000,

@@ -34,6 +34,8 @@ counters! {
     connects_accepted_total,
     /// CONNECT packets that were refused, for whatever reason.
     connects_refused_total,
+    /// Those of them that were larger than a CONNECT may be.
+    connects_too_large_total,
     /// Sockets handed to the home shard of their client id.
     connections_moved_total,
     /// Connections closed because the connection limit of the process was reached.
@@ -89,6 +91,7 @@ impl Metrics {
     /// [`Metrics::loss_rows`] does.
     pub fn losses(&self) -> u64 {
         self.connections_over_limit_total
+            + self.connects_too_large_total
             + self.sessions_refused_total
             + self.dropped_outbox_full_total
             + self.dropped_queue_messages_total
@@ -103,8 +106,9 @@ impl Metrics {
 
     /// The rows that [`Metrics::losses`] adds up.
     pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        const OTHERS: [&str; 5] = [
+        const OTHERS: [&str; 6] = [
             "connections_over_limit_total",
+            "connects_too_large_total",
             "sessions_refused_total",
             "retained_refused_total",
             "subscriptions_refused_total",
@@ -138,7 +142,7 @@ mod tests {
         metrics.takeovers_total = 5;
         assert_eq!(metrics.losses(), 7);
         assert_eq!(metrics.loss_rows().map(|(_, value)| value).sum::<u64>(), 7);
-        assert_eq!(before, 11, "as many as are added up");
+        assert_eq!(before, 12, "as many as are added up");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod scans;
 mod series;
 mod slow;
 mod state;
+mod stranger;
 mod subscribe;
 mod timers;
 mod work;
@@ -37,7 +38,7 @@ use std::mem;
 use crate::connection::{Chunk, Phase, Unfinished};
 use crate::message::Landing;
 use crate::metrics::Metrics;
-use crate::mqtt::{connect_version, decode_connect, next_frame, DecodeError, Frame, PacketType, ProtocolVersion};
+use crate::mqtt::{connect_version, decode_connect, next_frame, DecodeError, Frame, ProtocolVersion};
 use crate::time::Time;
 
 use self::connect::{on_connect, on_opened, refuse_malformed};
@@ -53,14 +54,12 @@ use self::publish::{on_landed_publish, Sender};
 use self::series::{may_begin_row, on_series, Workbench};
 use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
+use self::stranger::{begins_connect, may_be_taken, on_bad_head, VERSION_BYTES};
 use self::work::{on_drain, on_tick};
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
 pub use self::series::MailedSeries;
 pub use self::state::{Seeds, ShardOptions};
-
-/// Bytes of a CONNECT that say its version in any case: the longest protocol name and the level.
-const VERSION_BYTES: usize = 2 + 6 + 1;
 
 /// Bytes missing of a large packet for which receiving them where they belong is worth telling the driver.
 const LAND_BYTES_MIN: usize = 16 * 1024;
@@ -232,16 +231,14 @@ impl Shard {
         slot.connection.last_received = now;
         let phase = slot.connection.phase;
         let mut unfinished = slot.connection.take_unfinished();
-        if phase == Phase::AwaitingConnect && !begins_connect(unfinished.bytes(), bytes) {
-            // Its first byte tells: what comes behind it need not be waited for, nor kept.
-            self.state.metrics.protocol_errors_total += 1;
-            self.state.finish(now, id);
+        let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
+        let is_stranger = phase == Phase::AwaitingConnect;
+        if is_stranger && !may_be_taken(&mut self.state, now, id, unfinished.bytes(), bytes) {
             return None;
         }
         if unfinished.bytes().is_empty() {
             return self.consume_and_keep(now, id, bytes);
         }
-        let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
         let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
             Err(error) => {
@@ -465,18 +462,7 @@ impl Shard {
             Phase::Open => {
                 self.part(now, id, Fault::from(error));
             }
-            Phase::AwaitingConnect => {
-                // The beginning of CONNECT may already say how to answer.
-                let length_bytes = 1 + rest.iter().skip(1).take(3).take_while(|byte| **byte >= 0x80).count();
-                let body = rest.get(1 + length_bytes..).unwrap_or_default();
-                let is_connect = rest.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
-                let says_version = body.len() >= VERSION_BYTES || connect_version(body).is_some();
-                if is_connect && error == DecodeError::PacketTooLarge && !says_version {
-                    return self.keep(id, Unfinished::Bytes(rest.to_vec()));
-                }
-                let version = connect_version(body).filter(|_| is_connect);
-                refuse_malformed(&mut self.state, now, id, version, error);
-            }
+            Phase::AwaitingConnect => on_bad_head(&mut self.state, now, id, rest, error),
             Phase::Lingering => {}
         }
     }
@@ -487,10 +473,4 @@ impl Shard {
         say_goodbye(&mut self.state, now, id, Goodbye::Fault(fault));
         Next::Stop
     }
-}
-
-/// Whether the first of these bytes is that of a CONNECT: nothing else may come first [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
-fn begins_connect(partial: &[u8], bytes: &[u8]) -> bool {
-    let first = partial.first().or(bytes.first());
-    first.is_none_or(|first| PacketType::from_first_byte(*first) == Some(PacketType::Connect))
 }

@@ -161,6 +161,10 @@ options! {
         sessions_max: usize, unit "sessions", range 1 to 100_000_000;
         /// Largest packet taken from a client. A larger one is answered 0x95 and the connection closed.
         packet_bytes_max: u32, unit "bytes", range 128 to 268_435_460;
+        /// Largest CONNECT: what somebody may send before being a client. A larger one is answered 0x95, if its version has
+        /// words for that, and the connection closed. The default has room for the largest will, and as much again for
+        /// names and a token.
+        connect_bytes_max: u32, unit "bytes", range 128 to 268_435_460;
         /// QoS 1 and 2 publications a client may send before we have acknowledged the first of them.
         receive_maximum: u16, unit "messages", range 1 to 65_535;
         /// QoS 1 and 2 publications sent to one client that it has not acknowledged, whatever more it would allow.

@@ -134,6 +134,7 @@ pub(crate) fn refuse_malformed(
     error: DecodeError,
 ) {
     state.metrics.protocol_errors_total += 1;
+    state.metrics.connects_too_large_total += u64::from(error == DecodeError::PacketTooLarge);
     let reason = error.reason_code();
     let answers = match version {
         None => reason == ReasonCode::UnsupportedProtocolVersion,

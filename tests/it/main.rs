@@ -32,6 +32,7 @@ mod v5_limits;
 mod v5_order;
 mod v5_publish;
 mod v5_qos;
+mod v5_quotas;
 mod v5_retained;
 mod v5_session;
 mod v5_shared;

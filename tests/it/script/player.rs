@@ -357,6 +357,7 @@ fn set_limit(limits: &mut Limits, word: &Word) {
     let number = || word.number::<usize>();
     match word.name.as_str() {
         "connections_max" => limits.connections_max = number(),
+        "connect_bytes_max" => limits.connect_bytes_max = word.number(),
         "sessions_max" => limits.sessions_max = number(),
         "packet_bytes_max" => limits.packet_bytes_max = word.number(),
         "receive_maximum" => limits.receive_maximum = word.number(),
