@@ -4,6 +4,7 @@
 
 mod alias;
 mod outbox;
+mod pace;
 mod unfinished;
 
 use std::mem;
@@ -15,6 +16,7 @@ use crate::time::Time;
 
 pub use self::alias::{AliasFault, InboundAliases, Naming, OutboundAliases};
 pub use self::outbox::{Chunk, ChunkPool, Outbox, SHARED_PAYLOAD_BYTES_MIN};
+pub use self::pace::Pace;
 pub use self::unfinished::{Unfinished, LANDING_BYTES_MIN};
 
 /// Where a connection stands in its life.
@@ -45,8 +47,10 @@ pub struct Connection {
     pub request_problem_information: bool,
     /// Whether it may become a client; not if the process had enough connections when it came.
     pub admitted: bool,
-    /// Whether its socket is not being read.
+    /// Whether its socket is not being read because it does not take what there is for it.
     pub paused: bool,
+    /// How fast it has sent; nothing while nobody asks.
+    pub pace: Option<Box<Pace>>,
     /// Bytes of the largest packet that has landed.
     pub landed_bytes_max: u32,
     /// When the last bytes came.
@@ -74,6 +78,7 @@ impl Connection {
             request_problem_information: true,
             admitted,
             paused: false,
+            pace: None,
             landed_bytes_max: 0,
             last_received: now,
             keep_alive: Duration::ZERO,
@@ -105,6 +110,11 @@ impl Connection {
     #[inline]
     pub fn keep_unfinished(&mut self, unfinished: Unfinished) {
         self.unfinished = unfinished;
+    }
+
+    /// Until when its socket is not read because it has sent too much.
+    pub fn paced_until(&self) -> Option<Time> {
+        self.pace.as_ref().and_then(|pace| pace.resume_at)
     }
 
     /// Whether `packet_bytes` is more than the client takes [MQTT5-3.1.2-24].

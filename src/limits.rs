@@ -35,6 +35,10 @@ pub struct Limits {
     /// connection. Whoever connects shall not make us keep as much as a client may send. The largest payload a will can
     /// have is 65,535 bytes; the default leaves as much again for its topic and properties, names and a token.
     pub connect_bytes_max: u32,
+    /// PUBLISH packets a client may send a second, on average; beyond, it is not read for a while. Zero: as many as it likes.
+    pub messages_per_s: u64,
+    /// Bytes a client may send a second, on average, the same way.
+    pub bytes_per_s: u64,
     /// QoS 1 and 2 publications one client may have unacknowledged towards us; CONNACK's Receive Maximum.
     pub receive_maximum: u16,
     /// QoS 1 and 2 publications we have unacknowledged towards one client, whatever it would allow.
@@ -79,6 +83,8 @@ pub const DEFAULT: Limits = Limits {
     sessions_max: 1_000_000,
     packet_bytes_max: 2 * 1024 * 1024,
     connect_bytes_max: 128 * 1024,
+    messages_per_s: 0,
+    bytes_per_s: 0,
     receive_maximum: 1024,
     inflight_messages_max: 1024,
     queue_messages_max: 10_000,

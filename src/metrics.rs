@@ -80,6 +80,8 @@ counters! {
     topics_refused_total,
     /// Times a socket was not read for a while because its client did not take what we had for it.
     slow_consumer_pauses_total,
+    /// Times a socket was not read for a while because its client had sent more than it may.
+    fast_publisher_pauses_total,
     /// Publications mailed to other shards.
     mail_publish_sent_total,
     /// Publications taken from other shards.

@@ -30,6 +30,7 @@ mod slow;
 mod state;
 mod stranger;
 mod subscribe;
+mod throttle;
 mod timers;
 mod work;
 
@@ -55,6 +56,7 @@ use self::series::{may_begin_row, on_series, Workbench};
 use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
 use self::stranger::{begins_connect, may_be_taken, on_bad_head, VERSION_BYTES};
+use self::throttle::pause_if_fast;
 use self::work::{on_drain, on_tick};
 
 pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
@@ -219,8 +221,11 @@ impl Shard {
             return Some(bytes.len());
         }
         let begin = Beginning::of(&self.state);
+        let published = self.state.metrics.publish_received_total;
         let left = self.receive(now, id, bytes);
         pause_if_slow(&mut self.state, id);
+        let (messages, used) = (self.state.metrics.publish_received_total - published, bytes.len() - left.unwrap_or(0));
+        pause_if_fast(&mut self.state, now, id, messages, used);
         note_fan_out(&mut self.state, begin, Some(id));
         left
     }
@@ -293,11 +298,14 @@ impl Shard {
         if count > 0 {
             slot.connection.last_received = now;
         }
-        if landing.missing() > 0 {
-            return self.keep(id, Unfinished::Landing(landing));
+        let is_whole = landing.missing() == 0;
+        if is_whole {
+            self.on_landing(now, id, landing);
+            pause_if_slow(&mut self.state, id);
+        } else {
+            self.keep(id, Unfinished::Landing(landing));
         }
-        self.on_landing(now, id, landing);
-        pause_if_slow(&mut self.state, id);
+        pause_if_fast(&mut self.state, now, id, u64::from(is_whole), count);
     }
 
     /// A large PUBLISH is whole, in the block that becomes its message.

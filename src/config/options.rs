@@ -165,6 +165,11 @@ options! {
         /// words for that, and the connection closed. The default has room for the largest will, and as much again for
         /// names and a token.
         connect_bytes_max: u32, unit "bytes", range 128 to 268_435_460;
+        /// PUBLISH packets a client may send a second, on average; one second's worth may come at once. Beyond, its socket
+        /// is not read for a while: nothing is lost, and the client is slowed down. 0: as many as it likes.
+        messages_per_s: u64, unit "messages", range 0 to 1_000_000_000;
+        /// Bytes a client may send a second, on average, whatever they are; the same happens beyond.
+        bytes_per_s: u64, unit "bytes", range 0 to 1_000_000_000_000_u64;
         /// QoS 1 and 2 publications a client may send before we have acknowledged the first of them.
         receive_maximum: u16, unit "messages", range 1 to 65_535;
         /// QoS 1 and 2 publications sent to one client that it has not acknowledged, whatever more it would allow.

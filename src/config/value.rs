@@ -149,7 +149,7 @@ macro_rules! whole_numbers {
     )+ };
 }
 
-whole_numbers!(u8 u16 u32 usize);
+whole_numbers!(u8 u16 u32 u64 usize);
 
 impl Setting for bool {
     const KIND: &'static str = "true or false";

@@ -14,8 +14,11 @@ pub(crate) fn pause_if_slow(state: &mut State, id: ConnectionId) {
     let is_full = connection.outbox.waiting_bytes() >= outbox_bytes_max;
     if is_full && !connection.paused && connection.phase == Phase::Open {
         connection.paused = true;
+        let is_paused_already = connection.paced_until().is_some();
         state.metrics.slow_consumer_pauses_total += 1;
-        state.effects.push(Effect::Pause { connection: id });
+        if !is_paused_already {
+            state.effects.push(Effect::Pause { connection: id });
+        }
     }
 }
 
@@ -34,7 +37,9 @@ pub(crate) fn on_flushed(state: &mut State, now: Time, id: ConnectionId, chunk: 
         connection.last_received = now;
         if connection.outbox.waiting_bytes() <= outbox_bytes_max / 2 {
             connection.paused = false;
-            state.effects.push(Effect::Resume { connection: id });
+            if connection.paced_until().is_none() {
+                state.effects.push(Effect::Resume { connection: id });
+            }
         }
     }
     if is_dirty {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hasher;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,6 +227,7 @@ impl State {
         let slot = self.slots[id.index as usize].take()?;
         self.begun.remove(&id);
         self.timers.set(TimerKey::Connection(id), slot.connection.timer, None);
+        self.timers.set(TimerKey::Pace(id), slot.connection.paced_until(), None);
         self.metrics.connections_now -= 1;
         Some(slot)
     }
@@ -397,10 +399,12 @@ impl State {
             slot.connection.phase = Phase::Lingering;
             slot.session = None;
             drop(slot.connection.take_unfinished());
-            if slot.connection.paused {
-                slot.connection.paused = false;
+            let paced_until = slot.connection.paced_until();
+            slot.connection.pace = None;
+            if mem::take(&mut slot.connection.paused) || paced_until.is_some() {
                 self.effects.push(Effect::Resume { connection: id });
             }
+            self.timers.set(TimerKey::Pace(id), paced_until, None);
             self.effects.push(Effect::Finish { connection: id });
             self.set_connection_timer(id, Some(deadline));
         }

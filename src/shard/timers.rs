@@ -1,4 +1,4 @@
-//! What is due when. One entry per connection and one per session at most, so the timers of a shard are bounded by
+//! What is due when. Two entries per connection and one per session at most, so the timers of a shard are bounded by
 //! what they serve; both are cancelled exactly, so an empty shard has none.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,8 @@ use crate::time::Time;
 pub(crate) enum TimerKey {
     /// CONNECT is late, the keep alive is over or the last words took too long.
     Connection(ConnectionId),
+    /// A client that has sent too much is read again.
+    Pace(ConnectionId),
     /// A will is due or a session ends.
     Session(SessionKey),
     /// Retained messages expire.

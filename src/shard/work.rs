@@ -11,6 +11,7 @@ use crate::shard::event::{ConnectionId, Effect};
 use crate::shard::fault::Fault;
 use crate::shard::members::tell_members;
 use crate::shard::state::State;
+use crate::shard::throttle::on_pace_due;
 use crate::shard::timers::TimerKey;
 use crate::time::Time;
 
@@ -28,6 +29,7 @@ pub(crate) fn on_tick(state: &mut State, now: Time) {
         state.budget.spend(TIMER_UNITS);
         match key {
             TimerKey::Connection(id) => on_connection_due(state, now, id),
+            TimerKey::Pace(id) => on_pace_due(state, now, id),
             TimerKey::Session(session) => on_session_due(state, now, session),
             TimerKey::Retained => expire_retained(state, now),
         }
@@ -106,6 +108,12 @@ fn on_connection_due(state: &mut State, now: Time, id: ConnectionId) {
         Phase::Lingering => {
             state.remove_slot(id);
             state.effects.push(Effect::Close { connection: id });
+        }
+        // We do not read it: it cannot show that it is alive.
+        Phase::Open if slot.connection.paced_until().is_some() => {
+            slot.connection.last_received = now;
+            let due = slot.connection.keep_alive_deadline();
+            state.set_connection_timer(id, due);
         }
         Phase::Open => match slot.connection.keep_alive_deadline() {
             Some(deadline) if deadline <= now => {

@@ -358,6 +358,8 @@ fn set_limit(limits: &mut Limits, word: &Word) {
     match word.name.as_str() {
         "connections_max" => limits.connections_max = number(),
         "connect_bytes_max" => limits.connect_bytes_max = word.number(),
+        "messages_per_s" => limits.messages_per_s = word.number(),
+        "bytes_per_s" => limits.bytes_per_s = word.number(),
         "sessions_max" => limits.sessions_max = number(),
         "packet_bytes_max" => limits.packet_bytes_max = word.number(),
         "receive_maximum" => limits.receive_maximum = word.number(),

@@ -1,0 +1,51 @@
+//! Clients that send more than they may: they are not read for a while, and lose nothing.
+
+use crate::connection::Phase;
+use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::state::State;
+use crate::shard::timers::TimerKey;
+use crate::time::Time;
+
+/// Counts what has come of a client, and stops reading it if that was too much. Asked for each receive, so it costs nothing
+/// per message, and a look at two numbers while there is no limit.
+#[inline]
+pub(crate) fn pause_if_fast(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: usize) {
+    let limits = &state.options.limits;
+    if (limits.messages_per_s | limits.bytes_per_s) != 0 {
+        count(state, now, id, messages, bytes as u64);
+    }
+}
+
+#[inline(never)]
+fn count(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: u64) {
+    let State { slots, options, timers, metrics, effects, .. } = state;
+    let Some(slot) = slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
+    let connection = &mut slot.connection;
+    if slot.generation != id.generation || connection.phase != Phase::Open {
+        return;
+    }
+    let pace = connection.pace.get_or_insert_default();
+    let Some(until) = pace.spend(now, &options.limits, messages, bytes) else { return };
+    let before = pace.resume_at.replace(until);
+    timers.set(TimerKey::Pace(id), before, Some(until));
+    if before.is_none() {
+        metrics.fast_publisher_pauses_total += 1;
+        if !connection.paused {
+            effects.push(Effect::Pause { connection: id });
+        }
+    }
+}
+
+/// It may send again.
+pub(crate) fn on_pace_due(state: &mut State, now: Time, id: ConnectionId) {
+    let Some(slot) = state.slot_mut(id) else { return };
+    let connection = &mut slot.connection;
+    // Not read, it could not show that it is alive.
+    connection.last_received = now;
+    if let Some(pace) = &mut connection.pace {
+        pace.resume_at = None;
+    }
+    if !connection.paused {
+        state.effects.push(Effect::Resume { connection: id });
+    }
+}
