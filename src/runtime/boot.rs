@@ -12,8 +12,13 @@ use super::error::RuntimeError;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::system::{allowed_cpus, limit, raise, Resource};
 
-/// Descriptors beside those of connections: listeners, rings, pipes, logs, with room.
-const OTHER_FILES: u64 = 256;
+/// Connections over the limit that one shard answers with a refusal at a time; the rest is closed without a word.
+pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
+/// Descriptors of one shard beside those of its clients: connections that are being refused; rings, pipes and listeners,
+/// with room.
+const SHARD_FILES: u64 = REFUSED_CONNECTIONS_MAX as u64 + 32;
+/// Those of the process: logs, certificates being read, and the many that come and go.
+const OTHER_FILES: u64 = 160;
 /// What glommio insists on for an executor.
 const LOCKED_MEMORY_BYTES_MIN: u64 = 512 * 1024;
 /// Enough for a few shards, for when the kernel only says that it was too little (KiB).
@@ -35,10 +40,10 @@ pub(super) fn choose_cpus(requested: &[usize], shards: usize) -> Result<Vec<usiz
 }
 
 /// Raises the limit of open files as far as it goes; answers how many connections it has room for, at most
-/// `connections_max`. One more can then be refused with a reason instead of waiting unaccepted.
-pub(super) fn raise_open_files(connections_max: usize) -> usize {
+/// `connections_max`. More can then be refused with a reason, or closed, instead of waiting unaccepted.
+pub(super) fn raise_open_files(connections_max: usize, shards: usize) -> usize {
     match raise(Resource::OpenFiles) {
-        Ok(limit) => connections_that_fit(limit, connections_max),
+        Ok(limit) => connections_that_fit(limit, connections_max, shards),
         Err(error) => {
             warn!(%error, "cannot raise the limit of open files");
             connections_max
@@ -46,8 +51,9 @@ pub(super) fn raise_open_files(connections_max: usize) -> usize {
     }
 }
 
-fn connections_that_fit(open_files: u64, connections_max: usize) -> usize {
-    let room = open_files.saturating_sub(OTHER_FILES).max(1);
+fn connections_that_fit(open_files: u64, connections_max: usize, shards: usize) -> usize {
+    let reserved = OTHER_FILES + SHARD_FILES * shards as u64;
+    let room = open_files.saturating_sub(reserved).max(1);
     usize::try_from(room).map_or(connections_max, |room| room.min(connections_max))
 }
 
@@ -137,10 +143,11 @@ mod tests {
 
     #[test]
     fn open_files_bound_the_connections() {
-        assert_eq!(connections_that_fit(20_000, 1_000_000), 20_000 - OTHER_FILES as usize);
-        assert_eq!(connections_that_fit(20_000, 500), 500);
-        assert_eq!(connections_that_fit(100, 500), 1);
-        assert_eq!(connections_that_fit(u64::MAX, 500), 500);
+        assert_eq!(connections_that_fit(20_000, 1_000_000, 1), 20_000 - 256);
+        assert_eq!(connections_that_fit(20_000, 1_000_000, 64), 20_000 - 160 - 64 * 96, "each shard has its own");
+        assert_eq!(connections_that_fit(20_000, 500, 1), 500);
+        assert_eq!(connections_that_fit(100, 500, 1), 1);
+        assert_eq!(connections_that_fit(u64::MAX, 500, 64), 500);
     }
 
     #[test]

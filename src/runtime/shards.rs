@@ -77,7 +77,7 @@ impl Shards {
         let numbered = settings.listeners.iter().zip(1..);
         let tls: Result<Vec<_>, _> = numbered.map(|(listener, number)| SharedTls::read(number, listener)).collect();
         let tls = tls?;
-        let connections_max = raise_open_files(settings.limits.connections_max);
+        let connections_max = raise_open_files(settings.limits.connections_max, cpus.len());
         raise_locked_memory()?;
         check_uring()?;
         let listeners = listen(&settings.binds, &settings.listeners, cpus.len(), settings.tcp_nodelay)?;

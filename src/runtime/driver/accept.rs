@@ -7,7 +7,8 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::filter;
-use super::state::{peer_address, Moved, State, REFUSED_CONNECTIONS_MAX};
+use super::state::{peer_address, Moved, State};
+use crate::runtime::boot::REFUSED_CONNECTIONS_MAX;
 use crate::runtime::listener::Bound;
 use crate::runtime::ring::{Completion, Operation, Tag};
 use crate::runtime::socket::Socket;

@@ -18,9 +18,6 @@ use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
 use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
 use crate::time::Time;
 
-/// Connections over the limit that one shard answers with a refusal at a time; the rest is closed without a word.
-pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
-
 /// A socket on its way to another core.
 #[derive(Debug)]
 pub(crate) struct Moved {

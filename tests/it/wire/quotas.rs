@@ -85,6 +85,28 @@ fn a_unix_socket_has_no_address_to_count() {
 }
 
 #[test]
+fn strangers_beyond_the_open_files_are_refused_and_nobody_is_in_want_of_one() {
+    let words = ["--bind", "127.0.0.1:0", "--shards", "4"];
+    let mut program = Program::run_below("ulimit -n 600 && exec", &words);
+    let address = program.listens();
+    let mut inside: Vec<Caller> = (0..56).map(|id| Caller::connected(address, 5, &format!("id=c{id} clean"))).collect();
+    // As many as may wait for a refusal at all shards, and again as many: they say nothing, so they stay as long as they can.
+    let strangers: Vec<Caller> = (0..512).map(|_| Caller::open(address, 5)).collect();
+    for caller in &mut inside {
+        caller.pings();
+    }
+    let mut one_more = Caller::open(address, 5);
+    one_more.ends_somehow();
+    program.signal("USR1");
+    let report = program.says("report");
+    assert!(report.contains(" accept_errors_total=0 "), "{report}");
+    drop(strangers);
+    for caller in &mut inside {
+        caller.pings();
+    }
+}
+
+#[test]
 fn the_operator_hears_of_addresses_that_connect_too_often() {
     let text = "[limits]\nconnections_per_address_per_s = 1\nconnections_per_address_burst = 5\n";
     let path = file("quotas.toml", text);
