@@ -13,7 +13,7 @@ use tracing::{error, info};
 
 use super::boot::{check_uring, choose_cpus, raise_locked_memory, raise_open_files};
 use super::certificates::{Librarian, SharedTls};
-use super::control::{line, Clock, Command, Drained, ExitReason, Gate, Notice, Remote, Report};
+use super::control::{line, Clock, Command, Drained, ExitReason, Gate, Notice, Remote, Report, Wish};
 use super::driver::{Driver, Moved, Seat};
 use super::error::RuntimeError;
 use super::listener::{listen, Bound};
@@ -206,7 +206,9 @@ impl Shards {
                     }
                 }
                 // Who does not want it before it has started does not want it at all.
-                Ok(Notice::Signal(_)) => self.stop(),
+                Ok(Notice::Signal(Wish::End)) => self.stop(),
+                // There is nothing to report yet, and what is to be read again has just been read.
+                Ok(Notice::Signal(Wish::Report | Wish::Reload)) => {}
                 Err(_) => {
                     let error = format!("it has not started within {} s", START_PATIENCE.as_secs());
                     return Err(RuntimeError::Executor { shard: shard_id(missing), error });
