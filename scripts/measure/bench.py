@@ -6,9 +6,9 @@ from dataclasses import replace
 from .brokers import parse_wishes
 from .loads import LOADS, SETS
 from .options import (
-    UsageError,
     add_brokers,
     add_common,
+    check_rounds,
     chosen_cores,
     chosen_loads,
     find_all,
@@ -19,7 +19,6 @@ from .options import (
 )
 from .report import summary
 from .session import session, write_report
-from .spread import RUNS_MIN
 
 PROG = "scripts/bench"
 
@@ -71,8 +70,7 @@ def flags(load):
 
 def bench(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < RUNS_MIN and arguments.set != "smoke":
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more, or --smoke")
+    check_rounds(arguments, arguments.set == "smoke")
     wishes = parse_wishes(arguments.brokers)
     loads = chosen_loads(arguments, arguments.set)
     broker_cores, load_cores = chosen_cores(arguments.broker_cores, arguments.load_cores)

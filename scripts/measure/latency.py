@@ -3,7 +3,6 @@
 import sys
 from dataclasses import replace
 
-from .brokers import parse_wishes
 from .cores import usable_cores
 from .latency_loads import COURSES, chosen
 from .latency_report import summary
@@ -13,11 +12,13 @@ from .options import (
     add_places,
     add_times,
     beside,
+    check_rounds,
     find_all,
     main,
     new_parser,
     rounds,
     settings_of,
+    wishes_to_start,
 )
 from .session import session, write_report
 from .spread import RUNS_MIN
@@ -61,12 +62,8 @@ def new_arguments():
 
 def latency(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < RUNS_MIN and not arguments.smoke:
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more, or --smoke")
-    wishes = parse_wishes(arguments.brokers or ["corecast"])
-    there = [wish.label for wish in wishes if wish.address]
-    if there:
-        raise UsageError(f"{there[0]} runs already, and its CPUs are not known; give a broker to be started here")
+    check_rounds(arguments, arguments.smoke)
+    wishes = wishes_to_start(arguments.brokers, "its CPUs are not known")
     usable = usable_cores()
     usual = [1] if arguments.smoke else [1, 2][: len(usable)]
     counts = parse_counts(arguments.cores, usable) if arguments.cores else usual

@@ -7,6 +7,7 @@ from .report import (
     LIMIT,
     UNTRUE,
     absences,
+    document,
     machine,
     marks,
     name,
@@ -34,13 +35,10 @@ def rows_of(measured):
 
 def summary(measured, charts):
     rows = [row for row in rows_of(measured) if row]
-    parts = [f"# {measured.topic}, {measured.date}", ""]
-    if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
-    parts += [what(measured), "", *warnings(measured), "## The result", "", *result(measured, rows), ""]
+    parts = [what(measured), "", *warnings(measured), "## The result", "", *result(measured, rows), ""]
     parts += [*pictures(charts), *by_rate(measured, rows), *beside_bulk(measured, rows)]
     parts += [*complaints(rows), *absences(measured), *method(measured), *machine(measured), *repeat(measured)]
-    return "\n".join(parts).rstrip() + "\n"
+    return document(measured.topic, measured, parts)
 
 
 def what(measured):

@@ -3,12 +3,23 @@
 import sys
 from dataclasses import replace
 
-from .brokers import parse_wishes
 from .cores import usable_cores
 from .loadgen import Settings
 from .memory_loads import FULL, SMOKE, chosen, held_loads
 from .memory_report import summary
-from .options import UsageError, add_brokers, add_places, beside, find_all, main, new_parser, rounds, seconds
+from .options import (
+    UsageError,
+    add_brokers,
+    add_places,
+    beside,
+    check_rounds,
+    find_all,
+    main,
+    new_parser,
+    rounds,
+    seconds,
+    wishes_to_start,
+)
 from .process import raise_open_files
 from .session import session, write_report
 from .spread import RUNS_MIN
@@ -53,12 +64,8 @@ def new_arguments():
 
 def memory(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < RUNS_MIN and not arguments.smoke:
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more, or --smoke")
-    wishes = parse_wishes(arguments.brokers or ["corecast"])
-    there = [wish.label for wish in wishes if wish.address]
-    if there:
-        raise UsageError(f"{there[0]} runs already, and its process is not known; give a broker to be started here")
+    check_rounds(arguments, arguments.smoke)
+    wishes = wishes_to_start(arguments.brokers, "its process is not known")
     most = len(usable_cores())
     if arguments.shards is not None and not 2 <= arguments.shards <= most:
         raise UsageError(f"--shards {arguments.shards}: this process may use {most} CPUs; give 2 to {most}")

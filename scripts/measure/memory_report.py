@@ -6,6 +6,7 @@ from .report import (
     LIMIT,
     UNTRUE,
     absences,
+    document,
     machine,
     marks,
     name,
@@ -22,13 +23,10 @@ from .words import count, digits, number
 
 def summary(measured, charts):
     rows = rows_of(measured)
-    parts = [f"# {measured.topic}, {measured.date}", ""]
-    if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
-    parts += [what(measured), "", *warnings(measured), "## The result", "", result(rows), ""]
+    parts = [what(measured), "", *warnings(measured), "## The result", "", result(rows), ""]
     parts += [*pictures(charts), *overview(measured, rows), *details(measured, rows)]
     parts += [*absences(measured), *method(measured), *machine(measured), *repeat(measured)]
-    return "\n".join(parts).rstrip() + "\n"
+    return document(measured.topic, measured, parts)
 
 
 def what(measured):

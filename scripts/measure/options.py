@@ -9,11 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from .brokers import KINDS, Absent, BrokerError, find, has_docker
+from .brokers import KINDS, Absent, BrokerError, find, has_docker, parse_wishes
 from .cores import CoresError, check_cores, overlap, parse_cores, share_out, usable_cores
 from .loadgen import Settings
 from .loads import SETS, LoadError, find_load, free_load, loads_of
 from .process import StartError
+from .spread import RUNS_MIN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -136,6 +137,22 @@ def rounds(text):
     if not 1 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
     return value
+
+
+def check_rounds(arguments, is_smoke=None):
+    """Refuses fewer rounds than show a spread, unless it is only to be seen that it works; `None`: there is no --smoke."""
+    if arguments.runs and arguments.runs < RUNS_MIN and not is_smoke:
+        way_out = "" if is_smoke is None else ", or --smoke"
+        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more{way_out}")
+
+
+def wishes_to_start(words, unknown):
+    """The brokers that were asked for, which are all to be started here; `unknown` is what is not known of others."""
+    wishes = parse_wishes(words or ["corecast"])
+    there = [wish.label for wish in wishes if wish.address]
+    if there:
+        raise UsageError(f"{there[0]} runs already, and {unknown}; give a broker to be started here")
+    return wishes
 
 
 def chosen_loads(arguments, set_name):

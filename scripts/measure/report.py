@@ -15,13 +15,18 @@ UNTRUE = "⚠"
 def summary(measured, charts):
     """The whole text. `charts` are file names with what each shows."""
     cells = cells_of(measured)
-    parts = [f"# {measured.topic}, {measured.date}", ""]
-    if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
-    parts += [what(measured), "", *warnings(measured), "## The result", "", result(measured, cells), ""]
+    parts = [what(measured), "", *warnings(measured), "## The result", "", result(measured, cells), ""]
     parts += [*pictures(charts), *overview(measured, cells), *details(measured, cells)]
     parts += [*absences(measured), *method(measured), *machine(measured), *repeat(measured)]
-    return "\n".join(parts).rstrip() + "\n"
+    return document(measured.topic, measured, parts)
+
+
+def document(title, measured, parts):
+    """Any report as one text: its title, a warning if it was stopped, and its lines."""
+    head = [f"# {title}, {measured.date}", ""]
+    if not measured.is_complete:
+        head += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
+    return "\n".join([*head, *parts]).rstrip() + "\n"
 
 
 def what(measured):

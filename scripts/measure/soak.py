@@ -1,6 +1,5 @@
 """scripts/soak: hours of steady traffic while clients come and go, and whether memory grows meanwhile."""
 
-import subprocess
 import sys
 import threading
 import time
@@ -99,15 +98,13 @@ def soak(words):
     with Started(entry, Ports(arguments.port)) as broker:
         happened = run(broker, settings, arguments)
     facts = host.facts(ROOT) | {"open_files": open_files}
-    write_json(folder / "raw.json", {"host": facts, "looks": [vars(look) for look in happened.looks], **kept(happened)})
+    looks = [vars(look) for look in happened.looks]
+    raw = {"host": facts, "looks": looks, "failures": happened.failures, "steady": happened.steady}
+    write_json(folder / "raw.json", raw)
     text, is_good = summary(happened, entry, arguments, facts)
     write_text(folder / "summary.md", text)
     print(text)
     return 0 if is_good else 1
-
-
-def kept(happened):
-    return {"failures": happened.failures, "steady": happened.steady}
 
 
 def run(broker, settings, arguments):

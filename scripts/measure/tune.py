@@ -6,7 +6,17 @@ import sys
 from .brokers import KINDS, Entry, version_of
 from .cores import check_cores, parse_cores, share_out, usable_cores
 from .loads import SETS
-from .options import UsageError, add_common, chosen_loads, main, new_parser, programs, rounds, settings_of
+from .options import (
+    UsageError,
+    add_common,
+    check_rounds,
+    chosen_loads,
+    main,
+    new_parser,
+    programs,
+    rounds,
+    settings_of,
+)
 from .process import StartError
 from .session import session, write_report
 from .spread import RUNS_MIN
@@ -54,8 +64,7 @@ def new_arguments():
 
 def tune(words):
     arguments = new_arguments().parse_args(words)
-    if arguments.runs and arguments.runs < RUNS_MIN:
-        raise UsageError(f"--runs {arguments.runs} is too few to see a spread; give {RUNS_MIN} or more")
+    check_rounds(arguments)
     if not arguments.scenario and not arguments.load:
         arguments.scenario = [USUAL]
     loads = chosen_loads(arguments, "full")

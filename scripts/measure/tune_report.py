@@ -2,7 +2,7 @@
 
 from .cells import cells_of
 from .cores import overlap, show_cores
-from .report import LIMIT, UNTRUE, absences, machine, marks, pictures, problems, ranged, repeat, truth, warnings
+from .report import LIMIT, UNTRUE, absences, document, machine, marks, pictures, problems, ranged, repeat, truth, warnings
 from .scaling import NEAR_BEST, WORTH, Point, advise, efficiency
 from .words import count, digits, milliseconds, number
 
@@ -17,11 +17,8 @@ def points_of(measured):
 def summary(measured, charts):
     points = points_of(measured)
     load, settings = measured.loads[0], measured.settings
-    parts = [f"# How many cores for {load.title}, {measured.date}", ""]
-    if not measured.is_complete:
-        parts += ["**Incomplete: the measurement was stopped; this is what there was by then.**", ""]
     sizes = ", ".join(str(point.cores) for point in points)
-    parts += [
+    parts = [
         f"Corecast with {sizes} of the CPUs {show_cores(measured.broker_cores)}, a shard for each, "
         f"{count(measured.rounds, 'round')} of {settings.duration_s:g} s in turns; loadgen on CPU "
         f"{show_cores(settings.cores)}. The load: `loadgen {load.arguments}`. [How to read this](../README.md).",
@@ -38,7 +35,7 @@ def summary(measured, charts):
         *machine(measured),
         *repeat(measured),
     ]
-    return "\n".join(parts).rstrip() + "\n"
+    return document(f"How many cores for {load.title}", measured, parts)
 
 
 def advice_lines(measured, points):
