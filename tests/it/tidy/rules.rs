@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("limits", 1),
     ("metrics", 1),
     ("message", 1),
+    ("auth", 2),
     ("connection", 2),
     ("config", 2),
     ("transport", 2),

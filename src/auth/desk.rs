@@ -1,0 +1,182 @@
+//! What is remembered between checks: who has failed too often, and who has just been let in.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ring::hmac::{Context, Key, HMAC_SHA256};
+
+use super::grant::{Credentials, Grant, Refusal};
+use super::lately::Lately;
+use crate::time::Time;
+
+/// Addresses with failures that are remembered.
+const ADDRESSES_MAX: usize = 65_536;
+/// Successes that are remembered.
+const SUCCESSES_MAX: usize = 65_536;
+
+/// How much is forgiven and how long something is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskOptions {
+    /// Failures of one address in `failure_window`; from then on it is refused unchecked.
+    pub failures_max: u32,
+    /// After one to two of these a failure is forgotten.
+    pub failure_window: Duration,
+    /// For at least this long, and at most twice, the same credentials are not checked again; zero: always.
+    pub success_cache: Duration,
+}
+
+/// The memory of the checks of one process.
+pub struct Desk {
+    options: DeskOptions,
+    failures: Lately<IpAddr, u32>,
+    successes: Lately<[u8; 32], Grant>,
+    /// Makes what is remembered useless to whoever reads our memory without it.
+    key: Key,
+}
+
+impl Desk {
+    /// `secret` is random and new for each process.
+    pub fn new(options: DeskOptions, secret: &[u8; 32]) -> Desk {
+        Desk {
+            failures: Lately::new(options.failure_window, ADDRESSES_MAX),
+            successes: Lately::new(options.success_cache, SUCCESSES_MAX),
+            key: Key::new(HMAC_SHA256, secret),
+            options,
+        }
+    }
+
+    /// What is known without a check: the address has failed too often, or the same credentials have just been right by
+    /// the rules of the same `generation`.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyFailures`].
+    pub fn before(&mut self, now: Time, generation: u64, credentials: &Credentials) -> Result<Option<Grant>, Refusal> {
+        if let Some(address) = credentials.address {
+            if self.failures.find(now, &network(address)).is_some_and(|count| count >= self.options.failures_max) {
+                return Err(Refusal::TooManyFailures);
+            }
+        }
+        if self.options.success_cache.is_zero() {
+            return Ok(None);
+        }
+        let tag = self.tag(generation, credentials);
+        Ok(self.successes.find(now, &tag))
+    }
+
+    /// Remembers what a check has said.
+    pub fn after(&mut self, now: Time, generation: u64, credentials: &Credentials, answer: &Result<Grant, Refusal>) {
+        match answer {
+            // What ends at an instant is checked each time: nothing here knows the time of day.
+            Ok(grant) if !self.options.success_cache.is_zero() && grant.expires_unix_s.is_none() => {
+                let tag = self.tag(generation, credentials);
+                self.successes.insert(now, tag, grant.clone());
+            }
+            Ok(_) => {}
+            Err(Refusal::BadCredentials) => {
+                if let Some(address) = credentials.address.map(network) {
+                    let count = self.failures.find(now, &address).unwrap_or(0);
+                    self.failures.insert(now, address, count.saturating_add(1));
+                }
+            }
+            // Not the client's fault, or nothing it could guess.
+            Err(Refusal::AnonymousNotAllowed | Refusal::TooManyFailures | Refusal::Unavailable | Refusal::Busy) => {}
+        }
+    }
+
+    /// Rules depend on the client identifier, so it is part of what is remembered.
+    fn tag(&self, generation: u64, credentials: &Credentials) -> [u8; 32] {
+        let mut context = Context::with_key(&self.key);
+        context.update(&generation.to_be_bytes());
+        let username = credentials.username.as_deref().map(str::as_bytes);
+        for part in [Some(credentials.client_id.as_bytes()), username, credentials.password.as_deref()] {
+            // With its length, so that no two triples look alike.
+            context.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+            context.update(part.unwrap_or_default());
+        }
+        *context.sign().as_ref().first_chunk().expect("a tag of SHA-256 has 32 bytes")
+    }
+}
+
+/// Whoever has one address of IPv6 has all that share its first half.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn desk() -> Desk {
+        let options = DeskOptions { failures_max: 3, failure_window: WINDOW, success_cache: Duration::from_secs(10) };
+        Desk::new(options, &[7; 32])
+    }
+
+    fn from(address: &str, username: &str, password: &str) -> Credentials {
+        Credentials {
+            client_id: Box::from("c"),
+            username: Some(Box::from(username)),
+            password: Some(Box::from(password.as_bytes())),
+            address: Some(address.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn an_address_that_fails_too_often_has_to_wait() {
+        let mut desk = desk();
+        let guess = from("192.0.2.1", "a", "b");
+        for _ in 0..3 {
+            assert!(desk.before(Time::START, 0, &guess).is_ok());
+            desk.after(Time::START, 0, &guess, &Err(Refusal::BadCredentials));
+        }
+        assert_eq!(desk.before(Time::START, 0, &guess).err(), Some(Refusal::TooManyFailures));
+        assert!(desk.before(Time::START, 0, &from("::ffff:192.0.2.1", "x", "y")).is_err(), "it is the same address");
+        assert!(desk.before(Time::START, 0, &from("192.0.2.2", "a", "b")).is_ok());
+        assert!(desk.before(Time::START + WINDOW * 2, 0, &guess).is_ok());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address_and_outages_are_nobodys_failure() {
+        let mut desk = desk();
+        for host in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
+            desk.after(Time::START, 0, &from(host, "a", "b"), &Err(Refusal::BadCredentials));
+        }
+        assert!(desk.before(Time::START, 0, &from("2001:db8::4", "a", "b")).is_err());
+        assert!(desk.before(Time::START, 0, &from("2001:db8:0:1::1", "a", "b")).is_ok());
+        for refusal in [Refusal::Unavailable, Refusal::Busy, Refusal::AnonymousNotAllowed, Refusal::TooManyFailures] {
+            for _ in 0..9 {
+                desk.after(Time::START, 0, &from("192.0.2.9", "a", "b"), &Err(refusal));
+            }
+        }
+        assert!(desk.before(Time::START, 0, &from("192.0.2.9", "a", "b")).is_ok());
+    }
+
+    #[test]
+    fn the_same_credentials_are_known_for_a_while() {
+        let mut desk = desk();
+        let right = from("192.0.2.1", "a", "b");
+        desk.after(Time::START, 1, &right, &Ok(Grant::default()));
+        let ending = Grant { expires_unix_s: Some(9), ..Grant::default() };
+        desk.after(Time::START, 1, &from("192.0.2.1", "t", "t"), &Ok(ending));
+        fn found(desk: &mut Desk, now: Time, generation: u64, credentials: &Credentials) -> Option<Grant> {
+            desk.before(now, generation, credentials).unwrap()
+        }
+        assert!(found(&mut desk, Time::START, 1, &right).is_some());
+        assert!(found(&mut desk, Time::START, 2, &right).is_none(), "the files are others now");
+        for other in [
+            from("192.0.2.1", "t", "t"),
+            from("192.0.2.1", "a", "c"),
+            from("192.0.2.1", "ab", ""),
+            from("192.0.2.1", "", "ab"),
+        ] {
+            assert!(found(&mut desk, Time::START, 1, &other).is_none());
+        }
+        let without = Credentials { password: None, ..right.clone() };
+        assert!(found(&mut desk, Time::START, 1, &without).is_none());
+        assert!(found(&mut desk, Time::START + Duration::from_secs(20), 1, &right).is_none());
+    }
+}

@@ -1,0 +1,80 @@
+//! What is asked at CONNECT and what is answered.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::rules::Rules;
+
+/// What a CONNECT says of who it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Its client identifier, made up or not.
+    pub client_id: Box<str>,
+    /// Username.
+    pub username: Option<Box<str>>,
+    /// Password.
+    pub password: Option<Box<[u8]>>,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+}
+
+/// How a client has shown who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// It has not.
+    #[default]
+    Anonymous,
+    /// By a password of the file.
+    Password,
+    /// By SCRAM.
+    Scram,
+    /// By a token.
+    Token,
+    /// A service has let it in.
+    Service,
+}
+
+/// Who a client is and what it may.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    /// How it was let in.
+    pub way: Way,
+    /// Its name, verified; `None` for an anonymous client.
+    pub username: Option<Box<str>>,
+    /// What it may; `None`: everything.
+    pub rules: Option<Rules>,
+    /// When its connection ends, in seconds since 1970.
+    pub expires_unix_s: Option<u64>,
+    /// What its token or the service has said, if they said something: new files leave it as it is.
+    pub own_rules: Option<Rules>,
+}
+
+/// Why a client is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Refusal {
+    /// It has no name, and such are not let in.
+    #[error("anonymous clients are not allowed")]
+    AnonymousNotAllowed,
+    /// The user is unknown, or the password or token wrong.
+    #[error("bad user name or password")]
+    BadCredentials,
+    /// Its address has failed too often.
+    #[error("too many failures from this address")]
+    TooManyFailures,
+    /// Who would know cannot be asked.
+    #[error("the authentication service does not answer")]
+    Unavailable,
+    /// Too many wait to be checked.
+    #[error("too many clients wait to be authenticated")]
+    Busy,
+}
+
+/// Never shows a password.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = (&self.client_id, &self.username, &self.address);
+        write!(formatter, "Credentials{fields:?}")
+    }
+}
