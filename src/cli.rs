@@ -8,6 +8,7 @@ mod check;
 mod failure;
 mod file;
 mod log;
+mod passwd;
 mod serve;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ use self::arguments::{Arguments, Command};
 use self::check::check;
 use self::failure::Failure;
 use self::log::start_log;
+use self::passwd::passwd;
 use self::serve::config_of;
 use crate::config::Config;
 
@@ -55,6 +57,7 @@ fn obey(
 ) -> Result<(), Failure> {
     let serve = match arguments.command {
         Some(Command::Check(arguments)) => return print(&check(&arguments, examine)?),
+        Some(Command::Passwd(command)) => return print(&passwd(&command)?),
         Some(Command::Serve(serve)) => serve,
         None => arguments.serve,
     };

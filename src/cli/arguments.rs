@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::flag_help;
 
@@ -15,6 +15,8 @@ Examples:
   corecast -c /etc/corecast.toml             take the options from a file
   corecast -c corecast.toml --cores 0,2,4-7  ... but run on these CPUs
   corecast check -c corecast.toml            say what is wrong with a file, or what it changes
+  corecast passwd create users               make a password file
+  corecast passwd add users alice            ... with a user; the password is asked for
 
 Exit codes: 0 stopped by SIGTERM or SIGINT, 2 bad configuration or flags, 1 anything else.
 Every option of the file: docs/configuration.md";
@@ -39,6 +41,81 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Check a configuration file and print what differs from the defaults
     Check(CheckArguments),
+    /// Create a password file, and add, change, delete or upgrade its users
+    #[command(subcommand)]
+    Passwd(PasswdCommand),
+}
+
+/// Passwords are asked for twice at a terminal, or read as the first line of standard input.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PasswdCommand {
+    /// Make a file without users, readable by its owner alone
+    Create {
+        /// The file to make; it must not exist
+        file: PathBuf,
+    },
+    /// Add a user
+    Add {
+        /// The password file
+        file: PathBuf,
+        /// The new user
+        user: String,
+        #[command(flatten)]
+        hash: HashArguments,
+    },
+    /// Change the password of a user
+    Change {
+        /// The password file
+        file: PathBuf,
+        /// A user of it
+        user: String,
+        #[command(flatten)]
+        hash: HashArguments,
+    },
+    /// Delete a user
+    Delete {
+        /// The password file
+        file: PathBuf,
+        /// A user of it
+        user: String,
+    },
+    /// Hash the passwords of a file that are there in plain text (user:password), and name the users with old hashes
+    Upgrade {
+        /// The password file
+        file: PathBuf,
+        #[command(flatten)]
+        hash: HashArguments,
+    },
+    /// Add or change many users: standard input has lines user:password
+    Batch {
+        /// The password file
+        file: PathBuf,
+        #[command(flatten)]
+        hash: HashArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HashArguments {
+    /// How the password is hashed
+    #[arg(long, value_enum, default_value_t = HashName::Argon2id)]
+    pub(crate) kind: HashName,
+
+    /// Rounds of pbkdf2 (210,000 if not given) or scram (4,096)
+    #[arg(long, value_name = "N")]
+    pub(crate) iterations: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HashName {
+    /// $argon2id$, for Corecast and mosquitto from 2.1 on
+    Argon2id,
+    /// $7$, for mosquitto from 2.0 on
+    Pbkdf2,
+    /// $6$, for older mosquittos; weak
+    Sha512,
+    /// For the file of users of SCRAM-SHA-256 (MQTT 5.0)
+    Scram,
 }
 
 #[derive(Debug, Default, Args)]
@@ -103,7 +180,9 @@ mod tests {
     #[test]
     fn help_shows_every_flag_with_its_default_and_ends_in_examples() {
         let help = Arguments::command().render_long_help().to_string();
-        for text in ["--bind", "--cores", "--shards", "--log-format", "[\"127.0.0.1:1883\"]", "serve", "check"] {
+        for text in
+            ["--bind", "--cores", "--shards", "--log-format", "[\"127.0.0.1:1883\"]", "serve", "check", "passwd"]
+        {
             assert!(help.contains(text), "{text} is missing in:\n{help}");
         }
         assert!(help.trim_end().ends_with("docs/configuration.md"), "{help}");

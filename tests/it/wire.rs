@@ -11,6 +11,7 @@ mod command;
 mod delivery;
 mod ending;
 mod landing;
+mod passwd;
 mod program;
 mod proxy;
 mod quotas;

@@ -1,7 +1,7 @@
 //! The built program, with its streams read by threads so that it never waits for us nor we for it without a deadline.
 
 use std::fs::write;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -35,19 +35,31 @@ impl Program {
     pub(super) fn run(words: &[&str]) -> Program {
         let mut command = Command::new(PROGRAM);
         command.args(words);
-        Program::spawn(command)
+        Program::spawn(command, None)
+    }
+
+    /// Runs it with this as its standard input.
+    pub(super) fn run_with_input(words: &[&str], input: &str) -> Program {
+        let mut command = Command::new(PROGRAM);
+        command.args(words);
+        Program::spawn(command, Some(input))
     }
 
     /// Runs it behind the words of a shell such as `ulimit -n 100 && exec`.
     pub(super) fn run_below(before: &str, words: &[&str]) -> Program {
         let mut command = Command::new("bash");
         command.arg("-c").arg(format!("{before} \"$0\" \"$@\"")).arg(PROGRAM).args(words);
-        Program::spawn(command)
+        Program::spawn(command, None)
     }
 
-    fn spawn(mut command: Command) -> Program {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    fn spawn(mut command: Command, input: Option<&str>) -> Program {
+        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.env_remove("NO_COLOR").spawn().expect("the program can be run");
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            // It fits into the pipe; a program that does not want it may have ended already.
+            let _ = stdin.write_all(input.as_bytes());
+        }
         let mut stdout = child.stdout.take().expect("it is piped");
         let stderr = child.stderr.take().expect("it is piped");
         let (whole, output) = channel();

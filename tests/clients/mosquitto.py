@@ -1,13 +1,15 @@
-"""Asks the installed mosquitto what src/auth/acl/decisions.txt says, so that the expectations there are its own.
+"""Asks the installed mosquitto whether we understand its files, and whether it understands ours.
 
-    python tests/clients/mosquitto_rules.py [--port 28500]
+    python tests/clients/mosquitto.py --corecast target/release/corecast [--port 28500]
 
-Needs mosquitto and paho-mqtt. Each situation gets a broker of its own on two listeners: one with the ACL file, one beside
-it where everything is allowed, from which publications come and where they are heard. A name that mosquitto's own
-CONNECT refuses cannot be asked and is said. Exit code 1 if an answer differs.
+The questions of src/auth/acl/decisions.txt are asked of mosquitto itself, so that the expectations there are its own. Each
+situation gets a broker on two listeners: one with the ACL file, one beside it where everything is allowed, from which
+publications come and where they are heard. A client that mosquitto refuses at CONNECT cannot be asked about and is said.
+Then mosquitto is given a password file that `corecast passwd` has written. Exit code 1 if an answer differs.
 """
 
 import argparse
+import contextlib
 import getpass
 import os
 import pathlib
@@ -46,12 +48,12 @@ def situations():
 class Client:
     """A client that knows what it has been sent."""
 
-    def __init__(self, port, client_id="", username=None):
+    def __init__(self, port, client_id="", username=None, password="secret"):
         self.heard = queue.Queue()
         self.events = queue.Queue()
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv311)
         if username is not None:
-            self.client.username_pw_set(username, "secret")
+            self.client.username_pw_set(username, password)
         self.client.on_message = lambda _c, _u, message: self.heard.put((message.topic, message.payload))
         self.client.on_connect = lambda _c, _u, _f, code, _p: self.events.put(("connected", code))
         self.client.on_subscribe = lambda *_: self.events.put(("subscribed", None))
@@ -121,24 +123,54 @@ def await_port(port):
 
 def ask(situation, folder, port, tell):
     name, lines, questions = situation
-    acl, passwords, config = folder / "acl", folder / "passwords", folder / "config"
+    acl, passwords = folder / "acl", folder / "passwords"
     acl.write_text("".join(f"{line}\n" for line in lines))
     clients = [question.split(" ", 1)[1].rsplit(" ", 1) for question in questions if question.startswith("client ")]
     names = sorted({username for username, _ in clients if username != "-"})
     passwords.write_text("")
     for username in names:
         subprocess.run(["mosquitto_passwd", "-b", str(passwords), username, "secret"], check=True)
-    config.write_text(
-        f"user {getpass.getuser()}\nper_listener_settings true\nlistener {port} {HOST}\nallow_anonymous true\nacl_file {acl}\n"
-        f"password_file {passwords}\nlistener {port + 1} {HOST}\nallow_anonymous true\n"
-    )
+    lines = [
+        "per_listener_settings true",
+        f"listener {port} {HOST}",
+        "allow_anonymous true",
+        f"acl_file {acl}",
+        f"password_file {passwords}",
+        f"listener {port + 1} {HOST}",
+        "allow_anonymous true",
+    ]
+    with mosquitto(folder, lines, port + 1):
+        ask_all(name, questions, port, tell)
+
+
+@contextlib.contextmanager
+def mosquitto(folder, lines, port):
+    """A mosquitto that listens on `port`. It stays who we are, so that it can read our files."""
+    config = folder / "config"
+    config.write_text("\n".join([f"user {getpass.getuser()}", *lines, ""]))
     broker = subprocess.Popen([PROGRAM, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
-        await_port(port + 1)
-        ask_all(name, questions, port, tell)
+        await_port(port)
+        yield
     finally:
         broker.terminate()
         broker.wait()
+
+
+def ask_passwords(corecast, folder, port, tell):
+    """Whether mosquitto lets in who is in a file of ours, and nobody else."""
+    users, password = folder / "users", "s3cret \u00fc"
+    subprocess.run([corecast, "passwd", "create", str(users)], check=True, stdout=subprocess.DEVNULL)
+    for user, kind in [("six", ["--kind", "sha512"]), ("seven", ["--kind", "pbkdf2", "--iterations", "1000"])]:
+        command = [corecast, "passwd", "add", str(users), user, *kind]
+        subprocess.run(command, input=password.encode(), check=True, stdout=subprocess.DEVNULL)
+    lines = [f"listener {port} {HOST}", "allow_anonymous false", f"password_file {users}"]
+    with mosquitto(folder, lines, port):
+        for user in ["six", "seven"]:
+            for tried in [password, "s3cret"]:
+                client = Client(port, "c", user, tried)
+                tell(f"password {tried!r} of {user}: let in {client.is_in}", client.is_in == (tried == password))
+                client.close()
 
 
 def ask_all(name, questions, port, tell):
@@ -169,9 +201,10 @@ def ask_all(name, questions, port, tell):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=28500)
-    port = parser.parse_args().port
+    parser.add_argument("--corecast", required=True, help="the program whose password files are tried")
+    options = parser.parse_args()
     if PROGRAM is None:
-        sys.exit("mosquitto_rules: mosquitto is missing; install the Debian package mosquitto")
+        sys.exit("mosquitto.py: mosquitto is missing; install the Debian package mosquitto")
     answers = []
 
     def tell(text, agrees=None):
@@ -184,7 +217,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         for situation in situations():
-            ask(situation, pathlib.Path(folder), port, tell)
+            ask(situation, pathlib.Path(folder), options.port, tell)
+        ask_passwords(options.corecast, pathlib.Path(folder), options.port, tell)
     print(f"{answers.count(True)} agree, {answers.count(False)} differ")
     sys.exit(1 if answers.count(False) else 0)
 
