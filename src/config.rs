@@ -17,6 +17,6 @@ pub use self::cores::Cores;
 pub use self::document::{documentation, flag_help};
 pub use self::listener::{CertificateIdentity, ClientCertificate, Listener, ProxyProtocol, TlsVersion};
 pub use self::network::Network;
-pub use self::options::{Config, Listen, Log, LogFormat, LogLevel, Protocol, QueueFull, Shards, Shutdown};
+pub use self::options::{Auth, Config, Listen, Log, LogFormat, LogLevel, Protocol, QueueFull, Shards, Shutdown};
 pub use self::parse::{ConfigError, Place};
 pub use self::path::{Mode, Paths};

@@ -8,6 +8,7 @@ mod pace;
 mod unfinished;
 
 use std::mem;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::message::Landing;
@@ -24,6 +25,8 @@ pub use self::unfinished::{Unfinished, LANDING_BYTES_MIN};
 pub enum Phase {
     /// Nothing but CONNECT may come.
     AwaitingConnect,
+    /// CONNECT has come; who sends it is being found out, and nothing is read.
+    AwaitingVerdict,
     /// CONNECT is through.
     Open,
     /// The last words are on their way; what still comes is thrown away.
@@ -57,6 +60,12 @@ pub struct Connection {
     pub last_received: Time,
     /// One and a half keep alives; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
     pub keep_alive: Duration,
+    /// When it ends, however busy it is.
+    pub ends_at: Option<Time>,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+    /// The name in the certificate it has shown.
+    pub identity: Option<Box<str>>,
     /// The timer that is set for it.
     pub timer: Option<Time>,
     /// Aliases the client has defined.
@@ -82,6 +91,9 @@ impl Connection {
             landed_bytes_max: 0,
             last_received: now,
             keep_alive: Duration::ZERO,
+            ends_at: None,
+            address: None,
+            identity: None,
             timer: None,
             inbound_aliases: InboundAliases::default(),
             outbound_aliases: None,
@@ -120,6 +132,11 @@ impl Connection {
     /// Whether `packet_bytes` is more than the client takes [MQTT5-3.1.2-24].
     pub fn is_too_large(&self, packet_bytes: usize) -> bool {
         packet_bytes > self.maximum_packet_size as usize
+    }
+
+    /// When it is to be looked at: its end, or too long a silence.
+    pub fn deadline(&self) -> Option<Time> {
+        [self.keep_alive_deadline(), self.ends_at].into_iter().flatten().min()
     }
 
     /// When silence becomes too long, if it can.

@@ -51,6 +51,7 @@ fn settings(config: &Config) -> Settings {
         cpus: config.shards.cores.iter().flat_map(|cores| cores.as_slice()).map(|cpu| usize::from(*cpu)).collect(),
         shards: config.shards.count.map_or(0, usize::from),
         limits: config.limits.clone(),
+        auth: config.auth.clone(),
         drain_timeout: config.shutdown.drain_timeout,
         tcp_nodelay: config.listen.tcp_nodelay,
         ..Settings::default()

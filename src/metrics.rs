@@ -36,6 +36,18 @@ counters! {
     connects_refused_total,
     /// Those of them that were larger than a CONNECT may be.
     connects_too_large_total,
+    /// Those of them that were refused for what they said of who they are.
+    connects_unauthenticated_total,
+    /// Connections ended because what let them in (a token) had expired.
+    grants_expired_total,
+    /// Sessions ended because new rules would not let their clients in.
+    sessions_revoked_total,
+    /// Publications not made because their client may not publish to the topic.
+    publish_denied_total,
+    /// Subscriptions refused because their client may read nothing of them.
+    subscriptions_denied_total,
+    /// Messages not given to a subscriber because it may not read the topic.
+    deliveries_denied_total,
     /// Sockets handed to the home shard of their client id.
     connections_moved_total,
     /// Connections closed because the connection limit of the process was reached.
@@ -104,17 +116,23 @@ impl Metrics {
             + self.retained_refused_total
             + self.subscriptions_refused_total
             + self.topics_refused_total
+            + self.connects_unauthenticated_total
+            + self.publish_denied_total
+            + self.subscriptions_denied_total
     }
 
     /// The rows that [`Metrics::losses`] adds up.
     pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        const OTHERS: [&str; 6] = [
+        const OTHERS: [&str; 9] = [
             "connections_over_limit_total",
             "connects_too_large_total",
             "sessions_refused_total",
             "retained_refused_total",
             "subscriptions_refused_total",
             "topics_refused_total",
+            "connects_unauthenticated_total",
+            "publish_denied_total",
+            "subscriptions_denied_total",
         ];
         self.rows()
             .filter(|(name, ..)| name.starts_with("dropped_") || OTHERS.contains(name))
@@ -144,7 +162,7 @@ mod tests {
         metrics.takeovers_total = 5;
         assert_eq!(metrics.losses(), 7);
         assert_eq!(metrics.loss_rows().map(|(_, value)| value).sum::<u64>(), 7);
-        assert_eq!(before, 12, "as many as are added up");
+        assert_eq!(before, 15, "as many as are added up");
     }
 
     #[test]

@@ -13,14 +13,18 @@ mod listener;
 mod mailbox;
 mod newcomers;
 mod passage;
+mod policy;
 mod ring;
+mod service;
 mod settings;
 mod shards;
 mod signals;
 mod socket;
 mod system;
+mod throttle;
 mod unix;
 mod watch;
+mod workers;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -60,7 +64,10 @@ where
                 log_report(&shards.report());
                 shards.librarian().report();
             }
-            Notice::Signal(Wish::Reload) => shards.librarian().reload(),
+            Notice::Signal(Wish::Reload) => {
+                shards.librarian().reload();
+                shards.reload();
+            }
             Notice::Signal(Wish::End) if is_ending => {
                 warn!("ending at once");
                 shards.stop();
@@ -112,9 +119,11 @@ impl Running {
         self.shards.report()
     }
 
-    /// Has certificates, keys, authorities and lists read again, soon.
-    pub fn reload(&self) {
+    /// Reads the files of users and rules again, and has certificates, keys, authorities and lists read again, soon. Where one is
+    /// broken, what was read before stays.
+    pub fn reload(&mut self) {
         self.shards.librarian().reload();
+        self.shards.reload();
     }
 
     /// Lets it come to an end and waits for that.

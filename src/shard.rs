@@ -5,6 +5,8 @@
 //! each does one packet family, and only this file closes connections.
 
 mod acknowledge;
+mod allowed;
+mod authenticate;
 mod begun;
 mod budget;
 mod connect;
@@ -42,6 +44,8 @@ use crate::metrics::Metrics;
 use crate::mqtt::{connect_version, decode_connect, next_frame, DecodeError, Frame, ProtocolVersion};
 use crate::time::Time;
 
+use self::allowed::on_policy;
+use self::authenticate::{keep_suspended, on_judged};
 use self::connect::{on_connect, on_opened, refuse_malformed};
 use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
@@ -117,6 +121,10 @@ impl Shard {
                 on_opened(&mut self.state, now, connection, origin, admitted);
             }
             Event::Closed { connection } => on_closed(&mut self.state, now, connection),
+            Event::Judged { connection, generation, answer, lifetime } => {
+                on_judged(&mut self.state, now, connection, generation, answer, lifetime);
+            }
+            Event::Policy { policy } => on_policy(&mut self.state, now, policy),
             Event::Tick => on_tick(&mut self.state, now),
             Event::Drain { deadline } => on_drain(&mut self.state, now, deadline),
         }
@@ -200,6 +208,7 @@ impl Shard {
             && state.timers.is_empty()
             && state.work.is_empty()
             && state.begun.is_empty()
+            && state.suspended.is_empty()
             && state.held_back.is_empty()
             && state.pending_subacks.is_empty()
             && state.mail_waiting == 0
@@ -235,6 +244,10 @@ impl Shard {
         let slot = self.state.slot_mut(id).filter(|slot| slot.connection.phase != Phase::Lingering)?;
         slot.connection.last_received = now;
         let phase = slot.connection.phase;
+        if phase == Phase::AwaitingVerdict {
+            keep_suspended(&mut self.state, now, id, bytes);
+            return None;
+        }
         let mut unfinished = slot.connection.take_unfinished();
         let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
         let is_stranger = phase == Phase::AwaitingConnect;
@@ -433,7 +446,7 @@ impl Shard {
                 }
             }
             (Phase::AwaitingConnect, _) => self.on_first_packet(now, id, frame, body, rest),
-            (Phase::Open | Phase::Lingering, _) => Next::Stop,
+            (Phase::Open | Phase::AwaitingVerdict | Phase::Lingering, _) => Next::Stop,
         }
     }
 
@@ -471,7 +484,7 @@ impl Shard {
                 self.part(now, id, Fault::from(error));
             }
             Phase::AwaitingConnect => on_bad_head(&mut self.state, now, id, rest, error),
-            Phase::Lingering => {}
+            Phase::AwaitingVerdict | Phase::Lingering => {}
         }
     }
 

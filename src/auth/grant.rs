@@ -30,6 +30,8 @@ pub enum Way {
     Password,
     /// By SCRAM.
     Scram,
+    /// By a certificate.
+    Certificate,
     /// By a token.
     Token,
     /// A service has let it in.

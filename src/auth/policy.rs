@@ -1,5 +1,7 @@
 //! All that decides about clients, as one value that is exchanged as a whole: its files, read at one time.
 
+use std::fmt;
+
 use super::acl::Acl;
 use super::grant::{Credentials, Grant, Refusal, Way};
 use super::jwt::{is_token, verify_token, JwtChecks, JwtError};
@@ -49,6 +51,13 @@ pub enum Judgement {
     AskService,
 }
 
+/// Shows no user and no key.
+impl fmt::Debug for Policy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Policy").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
@@ -69,9 +78,13 @@ impl Policy {
         self.passwords.is_some() || self.jwt.is_some() || self.has_service
     }
 
-    /// What can be said at once. A name that nobody has verified is no name: where there is no backend, a client that sends
+    /// What can be said at once. `identity` is the name in a certificate that has been verified: it is believed, and nothing else
+    /// asked for. A name that nobody has verified is no name: where there is no backend, a client that sends
     /// one is anonymous.
-    pub fn ask(&self, client_id: &str, username: Option<&str>, password: Option<&[u8]>) -> Ask {
+    pub fn ask(&self, client_id: &str, identity: Option<&str>, username: Option<&str>, password: Option<&[u8]>) -> Ask {
+        if identity.is_some() {
+            return Ask::Grant(self.grant(Way::Certificate, identity, client_id));
+        }
         match (username, password) {
             (None, None) if self.allow_anonymous => Ask::Grant(self.grant(Way::Anonymous, None, client_id)),
             (None, None) => Ask::Refuse(Refusal::AnonymousNotAllowed),
@@ -132,6 +145,8 @@ impl Policy {
             Way::Password => self.passwords.as_ref().is_some_and(|file| username.is_some_and(|name| file.knows(name))),
             Way::Scram => self.scram.as_ref().is_some_and(|file| username.is_some_and(|name| file.knows(name))),
             Way::Token => self.jwt.is_some(),
+            // Whether certificates are accepted is for the listener to say.
+            Way::Certificate => true,
             Way::Service => self.has_service,
         };
         let expires_unix_s = grant.expires_unix_s;
@@ -185,24 +200,28 @@ mod tests {
     fn who_trusts_everybody_believes_no_name() {
         let policy = Policy { acl: acl("topic read all\nuser alice\ntopic write a"), ..Policy::default() };
         for (username, password) in [(None, None), (Some("alice"), None), (Some("alice"), Some(&b"x"[..]))] {
-            let Ask::Grant(grant) = policy.ask("c1", username, password) else { panic!("{username:?} is not let in") };
+            let Ask::Grant(grant) = policy.ask("c1", None, username, password) else {
+                panic!("{username:?} is not let in")
+            };
             assert_eq!((grant.username.as_deref(), grant.way), (None, Way::Anonymous));
             let rules = grant.rules.unwrap();
             assert!(rules.may_read("all") && !rules.may_write("a"));
         }
-        let Ask::Grant(grant) = Policy::default().ask("c1", None, None) else { panic!("it is not let in") };
+        let Ask::Grant(grant) = Policy::default().ask("c1", None, None, None) else { panic!("it is not let in") };
         assert!(grant.rules.is_none(), "without a file nothing is asked");
     }
 
     #[test]
     fn anonymous_clients_are_let_in_only_if_that_is_said() {
         let policy = Policy { allow_anonymous: false, ..Policy::default() };
-        assert!(matches!(policy.ask("c", None, None), Ask::Refuse(Refusal::AnonymousNotAllowed)));
-        assert!(matches!(policy.ask("c", Some("a"), Some(b"b")), Ask::Refuse(Refusal::BadCredentials)));
+        let Ask::Grant(grant) = policy.ask("c", Some("alice"), Some("bob"), None) else { panic!("it is not let in") };
+        assert_eq!((grant.username.as_deref(), grant.way), (Some("alice"), Way::Certificate));
+        assert!(matches!(policy.ask("c", None, None, None), Ask::Refuse(Refusal::AnonymousNotAllowed)));
+        assert!(matches!(policy.ask("c", None, Some("a"), Some(b"b")), Ask::Refuse(Refusal::BadCredentials)));
         let policy = Policy { passwords: passwords(&["alice"]), ..Policy::default() };
-        assert!(matches!(policy.ask("c", None, None), Ask::Grant(_)));
-        assert!(matches!(policy.ask("c", Some("alice"), None), Ask::Judge));
-        assert!(matches!(policy.ask("c", None, Some(b"x")), Ask::Judge));
+        assert!(matches!(policy.ask("c", None, None, None), Ask::Grant(_)));
+        assert!(matches!(policy.ask("c", None, Some("alice"), None), Ask::Judge));
+        assert!(matches!(policy.ask("c", None, None, Some(b"x")), Ask::Judge));
     }
 
     #[test]

@@ -11,7 +11,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nMQTT 3.1, 3.1.1 and 
 const EXAMPLES: &str = "\
 Examples:
   corecast                                   listen on 127.0.0.1:1883, one shard for each CPU
-  corecast --bind 0.0.0.0:1883 -v            listen for the whole network, log each connection
+  corecast -c FILE --bind 0.0.0.0:1883 -v    listen for the whole network (FILE says who may come), log each connection
   corecast -c /etc/corecast.toml             take the options from a file
   corecast -c corecast.toml --cores 0,2,4-7  ... but run on these CPUs
   corecast check -c corecast.toml            say what is wrong with a file, or what it changes

@@ -131,6 +131,44 @@ options! {
         server_reference: Option<String> = None, range 1 to 1024;
     }
 
+    /// Who is let in and what clients may. The files are read again on SIGHUP; one that is broken then is named in the log, and
+    /// what was read before stays.
+    auth: struct Auth {
+        /// Whether clients without credentials are let in. Unset: only if there is no `password_file`, `jwt_key_file` and
+        /// `http_url`, and all addresses that are listened on are of this machine alone.
+        allow_anonymous: Option<bool> = None;
+        /// Users and passwords, as mosquitto has them; `corecast passwd` writes such files.
+        password_file: Option<String> = None, range 1 to 4096;
+        /// What users may publish and subscribe to, as mosquitto has it. Unset: everything.
+        acl_file: Option<String> = None, range 1 to 4096;
+        /// Clients may give a JSON Web Token as their password; it must be signed with a key of this file: a public key
+        /// (PEM), a set of keys (JWKS), or else the bytes of a secret.
+        jwt_key_file: Option<String> = None, range 1 to 4096;
+        /// What the issuer (`iss`) of a token must be. Unset: anything.
+        jwt_issuer: Option<String> = None, range 1 to 1024;
+        /// What the audience (`aud`) of a token must be or contain. Unset: anything.
+        jwt_audience: Option<String> = None, range 1 to 1024;
+        /// The claim of a token that is the user's name.
+        jwt_username_claim: String = "sub".to_owned(), range 1 to 64;
+        /// How far the clock of the issuer may be off.
+        jwt_leeway: Duration = Duration::ZERO, unit "seconds", range 0 to 600;
+        /// A service that is asked by HTTP POST about whom `password_file` does not let in; docs/security.md has question and
+        /// answer.
+        http_url: Option<String> = None, range 1 to 4096;
+        /// How long that service may take.
+        http_timeout: Duration = Duration::from_secs(5), unit "seconds", range 0.001 to 60;
+        /// Failures of one address (of IPv6, the first half of it) in `failure_window` after which it is refused unchecked.
+        failures_max: u32 = 10, unit "failures", range 1 to 1_000_000;
+        /// After this long, at most twice as long, a failure is forgotten.
+        failure_window: Duration = Duration::from_secs(60), unit "seconds", range 1 to 86_400;
+        /// How long, at most twice as long, credentials that were right are not checked again. 0: they always are.
+        success_cache: Duration = Duration::from_secs(10), unit "seconds", range 0 to 3600;
+        /// Threads that check credentials.
+        workers: u8 = 2, unit "threads", range 1 to 64;
+        /// Clients that may wait to be checked. One more is answered "server busy" (0x89, or return code 3 before 5.0).
+        queue_max: usize = 1024, unit "clients", range 1 to 1_000_000;
+    }
+
     /// How the broker stops on SIGTERM or SIGINT.
     shutdown: struct Shutdown {
         /// How long connected clients may take to receive what is on its way to them before their connections are cut.

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{bounded, Receiver, Sender};
+use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 
 use super::error::RuntimeError;
+use super::workers::Answer;
+use crate::auth::Policy;
 use crate::metrics::Metrics;
 use crate::shard::ShardId;
 use crate::time::Time;
@@ -23,6 +25,8 @@ pub(super) enum Command {
     Drain { deadline: Time },
     /// End now.
     Stop,
+    /// From now on these rules hold.
+    Policy(Arc<Policy>),
     /// Say what you have counted.
     Report(Sender<Report>),
 }
@@ -64,6 +68,14 @@ pub enum ExitReason {
 #[derive(Debug)]
 pub(super) struct Remote {
     commands: Sender<Command>,
+    answers: Sender<Answer>,
+    bell: PipeWriter,
+}
+
+/// The workers' end of the line to a shard.
+#[derive(Debug)]
+pub(super) struct Reply {
+    answers: Sender<Answer>,
     bell: PipeWriter,
 }
 
@@ -71,22 +83,43 @@ pub(super) struct Remote {
 #[derive(Debug)]
 pub(super) struct Ear {
     commands: Receiver<Command>,
+    answers: Receiver<Answer>,
     bell: PipeReader,
 }
 
 /// A line to a shard.
 pub(super) fn line() -> io::Result<(Remote, Ear)> {
     let (sender, receiver) = bounded(COMMANDS_MAX);
+    // Bounded by the queue of jobs: there is no answer without one.
+    let (answer, answers) = unbounded();
     let (hear, ring) = io::pipe()?;
-    Ok((Remote { commands: sender, bell: ring }, Ear { commands: receiver, bell: hear }))
+    let remote = Remote { commands: sender, answers: answer, bell: ring };
+    Ok((remote, Ear { commands: receiver, answers, bell: hear }))
 }
 
 impl Remote {
-    /// Tells the shard; nothing happens if it has ended or is hopelessly behind.
-    pub(super) fn tell(&self, command: Command) {
-        if self.commands.try_send(command).is_ok() {
+    /// Tells the shard; nothing happens if it has ended or is hopelessly behind. Answers whether it was told.
+    pub(super) fn tell(&self, command: Command) -> bool {
+        let is_told = self.commands.try_send(command).is_ok();
+        if is_told {
             // The pipe holds more bytes than the channel commands, so this does not block; an error means that the
             // shard has ended.
+            let _ = (&self.bell).write(&[1]);
+        }
+        is_told
+    }
+
+    /// An end for the workers.
+    pub(super) fn reply(&self) -> io::Result<Reply> {
+        Ok(Reply { answers: self.answers.clone(), bell: self.bell.try_clone()? })
+    }
+}
+
+impl Reply {
+    /// Gives the shard an answer; nothing happens if it has ended.
+    pub(super) fn send(&self, answer: Answer) {
+        if self.answers.send(answer).is_ok() {
+            // A full pipe makes this worker wait until the shard has heard the others; it holds 65,536 rings.
             let _ = (&self.bell).write(&[1]);
         }
     }
@@ -101,6 +134,10 @@ impl Ear {
     /// Takes the rings of a bell that is known to have rung.
     pub(super) fn silence(&self) -> io::Result<()> {
         (&self.bell).read(&mut [0; COMMANDS_MAX]).map(drop)
+    }
+
+    pub(super) fn next_answer(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
     }
 
     pub(super) fn next(&self) -> Option<Command> {

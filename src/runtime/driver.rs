@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::accept::{adopt, Acceptors};
@@ -35,6 +36,8 @@ use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
 use super::system::give_memory_back;
 use super::watch::Watch;
+use super::workers::{Answer, Jobs};
+use crate::auth::{Policy, Refusal};
 use crate::limits::Limits;
 use crate::shard::{Event, Mail, Shard, ShardId};
 use crate::time::Time;
@@ -62,6 +65,8 @@ pub(super) struct Seat {
     pub(super) clock: Clock,
     pub(super) limits: Limits,
     pub(super) ring_sizes: RingSizes,
+    pub(super) jobs: Jobs,
+    pub(super) policy: Arc<Policy>,
 }
 
 /// How far a driver is from its end.
@@ -100,9 +105,11 @@ impl Driver {
         let Seat { shard: id, listeners, doors, mailbox, ear, drained, clock, ring_sizes, .. } = seat;
         let (gate, newcomers, limits) = (seat.gate, seat.newcomers, seat.limits);
         let ring = Ring::new(ring_sizes).map_err(explain)?;
+        let mut state = State::new(shard, ring, gate, newcomers, limits, doors, seat.jobs);
+        state.tell(Event::Policy { policy: seat.policy });
         Ok(Driver {
             id,
-            state: State::new(shard, ring, gate, newcomers, limits, doors),
+            state,
             acceptors: Acceptors::new(listeners),
             mailbox,
             rings: Vec::new(),
@@ -272,6 +279,10 @@ impl Driver {
     }
 
     fn tick(&mut self) {
+        for connection in mem::take(&mut self.state.unjudged) {
+            let answer = Err(Refusal::Busy);
+            self.state.tell(Event::Judged { connection, generation: 0, answer, lifetime: None });
+        }
         if self.state.shard.next_deadline().is_some_and(|deadline| deadline <= self.state.now) {
             self.state.tell(Event::Tick);
         }
@@ -312,6 +323,7 @@ impl Driver {
             match command {
                 Command::Stop => self.phase = Phase::Ended(ExitReason::Stopped),
                 Command::Drain { deadline } => self.drain(deadline),
+                Command::Policy(policy) => self.state.tell(Event::Policy { policy }),
                 Command::Report(to) => {
                     let shard = self.state.shard.metrics().clone();
                     let report = Report { shard, runtime: self.state.counters.clone() };
@@ -320,6 +332,10 @@ impl Driver {
                 }
             }
         }
+        while let Some(Answer { connection, generation, answer, lifetime }) = self.ear.next_answer() {
+            self.state.tell(Event::Judged { connection, generation, answer, lifetime });
+        }
+        self.state.apply_effects();
         self.listen_to_commands();
     }
 

@@ -75,6 +75,9 @@ pub enum RuntimeError {
         /// What is wrong with it, and what mends it.
         what: String,
     },
+    /// A file that says who is let in cannot be used.
+    #[error("{0}")]
+    Auth(String),
     /// Nothing to listen on.
     #[error("no address to bind to; give at least one, such as 0.0.0.0:1883")]
     NoAddress,

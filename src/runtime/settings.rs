@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::Listener;
+use crate::config::{Auth, Listener};
 use crate::limits::Limits;
 
 /// What the runtime wants to be told.
@@ -19,6 +19,8 @@ pub struct Settings {
     pub shards: usize,
     /// The bounds; of these the runtime itself minds `connections_max`.
     pub limits: Limits,
+    /// Who is let in and what clients may.
+    pub auth: Auth,
     /// How long clients may take to take what is theirs when the broker ends.
     pub drain_timeout: Duration,
     /// Whether small packets leave at once (TCP_NODELAY).
@@ -39,6 +41,7 @@ impl Default for Settings {
             cpus: Vec::new(),
             shards: 0,
             limits: Limits::default(),
+            auth: Auth::default(),
             drain_timeout: Duration::from_secs(10),
             tcp_nodelay: true,
             receive_buffers: 1024,

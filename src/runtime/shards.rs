@@ -20,9 +20,11 @@ use super::listener::{listen, Bound};
 use super::mailbox::{mailboxes, Mailbox};
 use super::newcomers::Newcomers;
 use super::passage::Door;
+use super::policy::{announce, load};
 use super::ring::RingSizes;
 use super::settings::Settings;
 use super::unix::UnixFile;
+use super::workers::Workers;
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::shard::{Mail, Shard, ShardId};
 
@@ -52,6 +54,10 @@ pub(super) struct Shards {
     notices: Receiver<Notice>,
     /// What the shards that have ended have ended with.
     endings: Vec<ExitReason>,
+    settings: Settings,
+    workers: Workers,
+    /// Of the policy that holds.
+    generation: u64,
 }
 
 struct Member {
@@ -82,7 +88,11 @@ impl Shards {
         check_uring()?;
         let listeners = listen(&settings.binds, &settings.listeners, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock)?;
+        let policy = Arc::new(load(&settings.auth, &listeners.addresses, 0)?);
+        let workers = Workers::new(settings, Arc::clone(&policy), clock).map_err(no_workers)?;
+        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers)?;
+        let replies = remotes.iter().map(Remote::reply).collect::<Result<Vec<_>, _>>().map_err(no_workers)?;
+        workers.start(usize::from(settings.auth.workers), replies).map_err(no_workers)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
         let make_shard = Arc::new(move |shard| make_shard(shard, count));
         let mut shards = Shards {
@@ -93,6 +103,9 @@ impl Shards {
             clock,
             notices,
             endings: Vec::new(),
+            settings: settings.clone(),
+            workers,
+            generation: 0,
         };
         let mut starts = Vec::new();
         for ((seat, remote), &cpu) in seats.into_iter().zip(remotes).zip(&cpus) {
@@ -106,6 +119,7 @@ impl Shards {
             // A shard that does not listen any more has said so in a notice.
             let _ = start.send(rings.clone());
         }
+        announce(&policy);
         for address in &shards.addresses {
             info!(%address, shards = shards.members.len(), connections_max, "listening");
         }
@@ -146,6 +160,22 @@ impl Shards {
             sum.add(&report);
         }
         sum
+    }
+
+    /// Reads the files of users and rules again and lets all shards have what they say, or none.
+    pub(super) fn reload(&mut self) {
+        match load(&self.settings.auth, &self.addresses, self.generation + 1) {
+            Err(fault) => error!(error = %fault, "a file is broken: what was read before stays"),
+            Ok(policy) => {
+                self.generation += 1;
+                announce(&policy);
+                let policy = Arc::new(policy);
+                self.workers.adopt(Arc::clone(&policy));
+                if !self.tell(|| Command::Policy(Arc::clone(&policy))) {
+                    error!("a shard is too busy to hear of the new rules; send SIGHUP again");
+                }
+            }
+        }
     }
 
     /// What happens next; waits for it.
@@ -235,11 +265,15 @@ impl Shards {
         }
     }
 
-    fn tell(&self, command: impl Fn() -> Command) {
-        for member in &self.members {
-            member.remote.tell(command());
-        }
+    /// Tells all; answers whether all were told.
+    fn tell(&self, command: impl Fn() -> Command) -> bool {
+        let told = self.members.iter().filter(|member| member.remote.tell(command())).count();
+        told == self.members.len()
     }
+}
+
+fn no_workers(error: std::io::Error) -> RuntimeError {
+    RuntimeError::System { what: "start the threads that check passwords", error }
 }
 
 fn shard_id(index: usize) -> ShardId {
@@ -259,6 +293,7 @@ fn seats(
     listeners: Vec<Vec<Bound>>,
     tls: &[Option<SharedTls>],
     clock: Clock,
+    workers: &Workers,
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
     let ring_sizes = RingSizes {
         submissions: SUBMISSIONS,
@@ -289,6 +324,8 @@ fn seats(
             clock,
             limits,
             ring_sizes,
+            jobs: workers.jobs(ShardId(shard)),
+            policy: workers.policy(),
         });
     }
     Ok((seats, remotes))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::{debug, field};
 
+use crate::auth::{Ask, Grant};
 use crate::connection::{Connection, OutboundAliases, Phase};
 use crate::limits::Limits;
 use crate::mqtt::{
@@ -14,6 +15,8 @@ use crate::mqtt::{
 };
 use crate::router::SessionKey;
 use crate::session::{Session, Will};
+use crate::shard::allowed::kept;
+use crate::shard::authenticate::{refuse, suspend, Admitted};
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
@@ -27,7 +30,10 @@ use crate::time::Time;
 /// A new connection: it has a while to send CONNECT.
 pub(crate) fn on_opened(state: &mut State, now: Time, id: ConnectionId, origin: Origin, admitted: bool) {
     let due = now + state.options.limits.connect_timeout;
-    state.add_slot(id, Connection::new(now, admitted));
+    let mut connection = Connection::new(now, admitted);
+    connection.address = origin.address.map(|address| address.ip());
+    connection.identity = origin.identity.clone();
+    state.add_slot(id, connection);
     state.set_connection_timer(id, Some(due));
     let Origin { address, listener, identity } = origin;
     let (address, identity) = (address.map(field::display), identity.as_deref());
@@ -53,8 +59,38 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
         }
     }
     note_agreement(state, id, packet);
+    if let Some(suspended) = state.suspended.remove(&id) {
+        let assigned = suspended.assigned();
+        if let Some(admitted) = suspended.admitted {
+            admit(state, now, id, packet, assigned, admitted);
+            return true;
+        }
+    }
     let assigned = packet.client_id.is_empty().then(|| state.assign_client_id());
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let identity = state.slot(id).and_then(|slot| slot.connection.identity.as_deref());
+    match state.policy.ask(client_id, identity, packet.username, packet.password) {
+        Ask::Grant(grant) => admit(state, now, id, packet, assigned, Admitted { grant, ends_at: None }),
+        Ask::Refuse(refusal) => refuse(state, now, id, refusal),
+        Ask::Judge => {
+            suspend(state, id, packet, assigned, unread);
+            return false;
+        }
+    }
+    true
+}
+
+/// Lets a client in, if there is room for it.
+fn admit(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    packet: &Connect<'_>,
+    assigned: Option<String>,
+    admitted: Admitted,
+) {
+    let client_id = assigned.as_deref().unwrap_or(packet.client_id);
+    let Admitted { grant, ends_at } = admitted;
     let mut properties = PropertyBuffer::default();
     if packet.version == ProtocolVersion::V5 {
         describe(state, packet, assigned.as_deref(), &mut properties);
@@ -62,14 +98,15 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     if !takes_connack(state, id, properties.as_properties()) {
         // Known before anything has been done for it: no session suffers [MQTT5-3.1.2-24].
         let text = "maximum packet size is too small for CONNACK";
-        refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
-        return true;
+        return refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
     }
-    let Some((session, present)) = open_session(state, now, packet, client_id) else {
+    let Some((session, present)) = open_session(state, now, packet, client_id, grant) else {
         state.metrics.sessions_refused_total += 1;
-        refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
-        return true;
+        return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
     };
+    if let Some(slot) = state.slot_mut(id) {
+        slot.connection.ends_at = ends_at;
+    }
     attach(state, now, id, session, packet);
     let connack = Connack {
         session_present: present && packet.version != ProtocolVersion::V3_1,
@@ -94,7 +131,6 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
         client.session.inflight.restart();
     }
     pump(state, now, session);
-    true
 }
 
 /// Answers a CONNECT that cannot be accepted, then parts from the client.
@@ -219,7 +255,13 @@ fn keep_alive_s(limits: &Limits, packet: &Connect<'_>) -> u16 {
 }
 
 /// Finds or makes the session; answers whether it was there. `None`: there are too many.
-fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &str) -> Option<(SessionKey, bool)> {
+fn open_session(
+    state: &mut State,
+    now: Time,
+    packet: &Connect<'_>,
+    client_id: &str,
+    grant: Grant,
+) -> Option<(SessionKey, bool)> {
     let expiry_interval_s = expiry_interval_s(&state.options.limits, packet);
     if let Some(&key) = state.by_client_id.get(client_id) {
         let old = state.client(key).and_then(|client| client.connection);
@@ -230,8 +272,11 @@ fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &
         }
         // A session that was to end with its connection has gone with it.
         if let Some(&key) = state.by_client_id.get(client_id) {
-            if !packet.clean_start {
+            // A session is its user's: another one with the same client identifier begins anew.
+            let is_theirs = state.client(key).is_some_and(|client| client.username() == grant.username.as_deref());
+            if !packet.clean_start && is_theirs {
                 if let Some(client) = state.client_mut(key) {
+                    client.grant = kept(grant);
                     client.session.expiry_interval_s = expiry_interval_s;
                 }
                 return Some((key, true));
@@ -255,6 +300,7 @@ fn open_session(state: &mut State, now: Time, packet: &Connect<'_>, client_id: &
         timer: None,
         has_work: false,
         has_ended: false,
+        grant: kept(grant),
     });
     let key = SessionKey(u32::try_from(key).expect("the limit of sessions is below 2^32"));
     state.by_client_id.insert(client_id, key);
@@ -278,7 +324,7 @@ fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, p
         slot.session = Some(session);
         slot.connection.phase = Phase::Open;
         slot.connection.last_received = now;
-        let due = slot.connection.keep_alive_deadline();
+        let due = slot.connection.deadline();
         state.set_connection_timer(id, due);
     }
     if let Some(client) = state.client_mut(session) {

@@ -5,6 +5,7 @@ use crate::message::Message;
 use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS, ReasonCode};
 use crate::router::{Scanned, SessionKey, ShareKey};
 use crate::session::{Delivery, Identifiers, Inflight, Next, Overflow};
+use crate::shard::allowed::may_read;
 use crate::shard::event::ConnectionId;
 use crate::shard::pen::{is_too_large, Pen, Target};
 use crate::shard::publication::Publication;
@@ -30,6 +31,10 @@ const EXPIRED_PER_MESSAGE: usize = 1024;
 pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publication<'_>, target: &Target<'_>) {
     let State { clients, slots, encoder, pool, dirty, metrics, options, .. } = state;
     let Some(client) = clients.get_mut(target.session.0 as usize) else { return };
+    if !may_read(client, publication.topic) {
+        metrics.deliveries_denied_total += 1;
+        return;
+    }
     let qos = target.qos.min(publication.qos);
     let Some(id) = client.connection else {
         if client.has_ended {
@@ -171,7 +176,8 @@ fn resend(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bo
 
 /// Sends the first message of the queue; those that expired meanwhile are dropped [MQTT5-3.3.2-5].
 fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
-    let Some(Client { session, .. }) = state.clients.get_mut(key.0 as usize) else { return false };
+    let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
+    let session = &mut client.session;
     let dropped = session.queue.drop_expired(now, state.budget.left().max(1));
     state.metrics.dropped_expired_total += dropped as u64;
     state.budget.spend(dropped);
@@ -179,7 +185,12 @@ fn send_queued(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) 
         return true;
     }
     let Some(delivery) = session.queue.pop() else { return true };
-    match session.inflight.push(delivery.clone()) {
+    if !may_read(client, delivery.message.topic()) {
+        // It was allowed when it came; other rules hold now.
+        state.metrics.deliveries_denied_total += 1;
+        return true;
+    }
+    match client.session.inflight.push(delivery.clone()) {
         Some(packet_id) => send(state, now, key, id, &delivery, packet_id, false),
         // All 65,535 identifiers are in use: more than any Receive Maximum allows.
         None => unreachable!("the in-flight bound is below the number of identifiers"),
@@ -241,9 +252,15 @@ fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool
         qos: scan.options.qos,
         identifiers: scan.identifier.into(),
     };
+    let rules = client.rules().cloned();
     let mut units = SCAN_SLICE_UNITS;
     let mut sent = 0;
     let scanned = router.retained().scan(&mut scan.retained, &mut units, now, |message| {
+        if !rules.as_ref().is_none_or(|rules| rules.may_read(message.topic())) {
+            // Taken, and not sent.
+            retained.pen.metrics.deliveries_denied_total += 1;
+            return true;
+        }
         let has_room = connection.outbox.waiting_bytes() < enough_bytes;
         let is_taken = has_room && retained.send(connection, &mut client.session.inflight, message);
         sent += usize::from(is_taken);

@@ -1,7 +1,10 @@
 //! All that crosses the core's edge, as closed enums. The runtime and the simulated world are its two drivers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::auth::{Credentials, Grant, Policy, Refusal};
 use crate::connection::Chunk;
 use crate::message::{Landing, Message};
 use crate::router::{Interest, ShareKey, ShareWeight};
@@ -80,6 +83,22 @@ pub enum Event<'a> {
         /// What.
         mail: Mail,
     },
+    /// What [`Effect::Judge`] asked for.
+    Judged {
+        /// Whose credentials.
+        connection: ConnectionId,
+        /// Of the policy they were judged by.
+        generation: u64,
+        /// Who it is, or why it is not let in.
+        answer: Result<Grant, Refusal>,
+        /// How long its connection may last.
+        lifetime: Option<Duration>,
+    },
+    /// From now on other rules hold.
+    Policy {
+        /// All of them.
+        policy: Arc<Policy>,
+    },
     /// The time of `next_deadline` may have come.
     Tick,
     /// The process wants to end: say goodbye, be gone by `deadline`.
@@ -101,6 +120,20 @@ pub enum Effect {
     Land {
         /// This connection.
         connection: ConnectionId,
+    },
+    /// Have these credentials checked, away from the shards; the connection is paused meanwhile.
+    Judge {
+        /// This connection.
+        connection: ConnectionId,
+        /// What its CONNECT says.
+        credentials: Box<Credentials>,
+    },
+    /// Read the socket again; these bytes are the first of it, before all it has brought since.
+    Reread {
+        /// This connection.
+        connection: ConnectionId,
+        /// All that has come, CONNECT included.
+        unread: Vec<u8>,
     },
     /// Do not read this socket.
     Pause {

@@ -13,6 +13,7 @@ use crate::mqtt::{
 };
 use crate::router::{PeerSet, Receiver, Route, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::session::Will;
+use crate::shard::allowed::{may_write, topic_fits};
 use crate::shard::deliver::deliver;
 use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
@@ -103,12 +104,12 @@ fn on_packet(
         let Known { topic, memory } = known;
         let publish = decode_publish_naming(sender.version, frame.first_byte, body, topic)?;
         let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
-        return on_decoded(state, now, sender, &publish, source, Some(memory));
+        return on_decoded(state, now, sender, &publish, source, Some(memory)).map(drop);
     }
     let publish = decode_publish(sender.version, frame.first_byte, body)?;
     let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
-    on_decoded(state, now, sender, &publish, source, None)?;
-    if topic_fits(state, publish.topic) {
+    // What is known need not be asked for again: it fits, and the client may publish to it.
+    if on_decoded(state, now, sender, &publish, source, None)? && topic_fits(state, publish.topic) {
         known.learn(publish.topic);
     }
     Ok(())
@@ -123,7 +124,7 @@ struct Source<'a> {
     message: Option<&'a Message>,
 }
 
-/// `memory`: the client has published to this topic before, and it fits.
+/// `memory`: the client has published to this topic before, it fits and is allowed. Answers whether it is.
 fn on_decoded(
     state: &mut State,
     now: Time,
@@ -131,7 +132,7 @@ fn on_decoded(
     packet: &Publish<'_>,
     source: Source<'_>,
     memory: Option<&mut RouteMemory>,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     state.metrics.publish_received_total += 1;
     state.metrics.publish_received_payload_bytes_total += packet.payload.len() as u64;
     if packet.has_subscription_identifier {
@@ -141,8 +142,14 @@ fn on_decoded(
     let topic = resolve_alias(state, sender.id, packet)?;
     if let (QoS::ExactlyOnce, Some(packet_id)) = (packet.qos, packet.packet_id) {
         if !receive(state, sender, packet_id)? {
-            return Ok(());
+            return Ok(false);
         }
+    }
+    if memory.is_none() && !may_write(state, sender.session, &topic) {
+        // Who cannot be told is acknowledged as if all were well, as other brokers do.
+        let can_be_told = sender.version == ProtocolVersion::V5 && packet.packet_id.is_some();
+        let outcome = if can_be_told { ReasonCode::NotAuthorized } else { ReasonCode::Success };
+        return acknowledge(state, sender, packet, outcome).map(|()| false);
     }
     let outcome = if memory.is_some() || topic_fits(state, &topic) {
         let mut publication = publication(state, now, &topic, packet, source);
@@ -157,11 +164,14 @@ fn on_decoded(
         state.metrics.topics_refused_total += 1;
         ReasonCode::TopicNameInvalid
     };
-    acknowledge(state, sender, packet, outcome)
+    acknowledge(state, sender, packet, outcome).map(|()| true)
 }
 
 /// Publishes a will whose time has come [MQTT5-3.1.2-8] [MQTT311-3.1.2-8].
 pub(crate) fn publish_will(state: &mut State, now: Time, session: SessionKey, will: &Will) {
+    if !may_write(state, session, &will.topic) {
+        return;
+    }
     state.metrics.wills_published_total += 1;
     let mut publication = Publication {
         topic: &will.topic,
@@ -416,14 +426,6 @@ impl Deref for Topic<'_> {
             Topic::Aliased(name) => name,
         }
     }
-}
-
-fn topic_fits(state: &State, topic: &str) -> bool {
-    let limits = &state.options.limits;
-    // A topic cannot have more levels than bytes: short ones need no counting.
-    topic.len() <= limits.topic_bytes_max
-        && (topic.len() < limits.topic_levels_max
-            || topic.bytes().filter(|byte| *byte == b'/').count() < limits.topic_levels_max)
 }
 
 /// Notes a QoS 2 publication. `false`: it came before and is only acknowledged again.

@@ -15,6 +15,7 @@ use crate::mqtt::{
 use crate::router::{PeerSet, Receiver, Route};
 use crate::session::{Acknowledged, Delivery, Identifiers};
 use crate::shard::acknowledge::charge_search;
+use crate::shard::allowed::may_read;
 use crate::shard::copies::Copies;
 use crate::shard::deliver::{deliver, in_flight_max, pump};
 use crate::shard::event::Mail;
@@ -185,6 +186,10 @@ fn deliver_all(
 ) -> bool {
     let State { clients, slots, pool, dirty, metrics, options, .. } = state;
     let Some(client) = clients.get_mut(receiver.session.0 as usize) else { return true };
+    if !may_read(client, series.topic) {
+        metrics.deliveries_denied_total += series.count as u64;
+        return true;
+    }
     let qos = receiver.options.qos.min(series.qos);
     // QoS 0 is not kept for anybody.
     let Some(id) = client.connection else { return qos == QoS::AtMostOnce };

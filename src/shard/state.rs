@@ -9,6 +9,7 @@ use std::time::Duration;
 use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
+use crate::auth::{Grant, Policy, Rules};
 use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::mqtt::ProtocolVersion;
 use crate::router::{FilterKey, Route, Router, SessionKey};
 use crate::session::{QueueBounds, Session};
+use crate::shard::authenticate::Suspended;
 use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
@@ -96,9 +98,22 @@ pub(crate) struct Client {
     pub(crate) has_work: bool,
     /// Nobody's any more: it is only being taken apart.
     pub(crate) has_ended: bool,
+    /// Whose it is and what that one may; none of an anonymous client that may everything.
+    pub(crate) grant: Option<Box<Grant>>,
 }
 
 impl Client {
+    /// What it may; `None`: everything.
+    #[inline]
+    pub(crate) fn rules(&self) -> Option<&Rules> {
+        self.grant.as_ref()?.rules.as_ref()
+    }
+
+    /// Whose session it is.
+    pub(crate) fn username(&self) -> Option<&str> {
+        self.grant.as_ref()?.username.as_deref()
+    }
+
     /// Whether anything waits to be sent to it.
     #[inline]
     pub(crate) fn is_owed(&self) -> bool {
@@ -121,6 +136,10 @@ pub(crate) struct PendingSuback {
 /// The tables of one core.
 pub(crate) struct State {
     pub(crate) options: ShardOptions,
+    /// Who is let in and what clients may.
+    pub(crate) policy: Arc<Policy>,
+    /// Clients whose credentials are being checked.
+    pub(crate) suspended: BTreeMap<ConnectionId, Suspended>,
     pub(crate) router: Router,
     pub(crate) clients: Table<Client>,
     pub(crate) by_client_id: HashMap<Arc<str>, SessionKey, RandomState>,
@@ -182,6 +201,8 @@ impl State {
             effects: Vec::new(),
             dirty: Vec::new(),
             held_back: HeldBack::default(),
+            policy: Arc::default(),
+            suspended: BTreeMap::new(),
             begun: BTreeMap::new(),
             mail: (0..shards).map(|_| Vec::new()).collect(),
             mail_waiting: 0,
@@ -394,6 +415,7 @@ impl State {
     pub(crate) fn finish(&mut self, now: Time, id: ConnectionId) {
         let longest = now + self.options.limits.linger_timeout;
         let deadline = self.draining.map_or(longest, |deadline| deadline.min(longest));
+        self.suspended.remove(&id);
         self.begun.remove(&id);
         if let Some(slot) = self.slot_mut(id) {
             slot.connection.phase = Phase::Lingering;

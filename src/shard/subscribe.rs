@@ -7,6 +7,7 @@ use crate::mqtt::{
     TopicFilter, Unsuback, Unsubscribe,
 };
 use crate::router::{FilterKey, Interest, Options, RetainedScan, SessionKey, ShareWeight};
+use crate::shard::allowed::may_subscribe;
 use crate::shard::begun::{Begun, Progress};
 use crate::shard::deliver::pump;
 use crate::shard::event::{ConnectionId, Mail};
@@ -151,7 +152,10 @@ fn check(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Res
         state.metrics.topics_refused_total += 1;
         return Err(ReasonCode::TopicFilterInvalid);
     }
-    let subscriptions_max = limits.subscriptions_max;
+    if !may_subscribe(state, session, filter) {
+        return Err(ReasonCode::NotAuthorized);
+    }
+    let subscriptions_max = state.options.limits.subscriptions_max;
     let client = state.client(session).ok_or(ReasonCode::UnspecifiedError)?;
     let is_full = client.subscriptions.len() >= subscriptions_max;
     let is_known = || state.router.key_of(filter).is_some_and(|key| client.subscriptions.contains(&key));

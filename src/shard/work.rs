@@ -4,6 +4,7 @@
 use crate::connection::Phase;
 use crate::mqtt::ReasonCode;
 use crate::router::SessionKey;
+use crate::shard::authenticate::on_verdict_late;
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{on_session_due, say_goodbye, Goodbye};
 use crate::shard::ending::go_on_ending;
@@ -80,7 +81,7 @@ fn go_on_draining(state: &mut State, now: Time) {
         state.budget.spend(TIMER_UNITS);
         match slot.connection.phase {
             Phase::Open => say_goodbye(state, now, id, Goodbye::Draining),
-            Phase::AwaitingConnect => state.finish(now, id),
+            Phase::AwaitingConnect | Phase::AwaitingVerdict => state.finish(now, id),
             Phase::Lingering => {}
         }
     }
@@ -105,14 +106,20 @@ fn on_connection_due(state: &mut State, now: Time, id: ConnectionId) {
             state.remove_slot(id);
             state.effects.push(Effect::Close { connection: id });
         }
+        Phase::AwaitingVerdict => on_verdict_late(state, now, id),
         Phase::Lingering => {
             state.remove_slot(id);
             state.effects.push(Effect::Close { connection: id });
         }
+        Phase::Open if slot.connection.ends_at.is_some_and(|end| end <= now) => {
+            state.metrics.grants_expired_total += 1;
+            let fault = Fault::new(ReasonCode::MaximumConnectTime, "what let the client in has expired");
+            say_goodbye(state, now, id, Goodbye::Fault(fault));
+        }
         // We do not read it: it cannot show that it is alive.
         Phase::Open if slot.connection.paced_until().is_some() => {
             slot.connection.last_received = now;
-            let due = slot.connection.keep_alive_deadline();
+            let due = slot.connection.deadline();
             state.set_connection_timer(id, due);
         }
         Phase::Open => match slot.connection.keep_alive_deadline() {
@@ -123,7 +130,10 @@ fn on_connection_due(state: &mut State, now: Time, id: ConnectionId) {
                 say_goodbye(state, now, id, Goodbye::Fault(fault));
             }
             // Something came meanwhile: the timer is set anew only when it fires, not with every packet.
-            due => state.set_connection_timer(id, due),
+            _ => {
+                let due = slot.connection.deadline();
+                state.set_connection_timer(id, due);
+            }
         },
     }
 }

@@ -1,5 +1,6 @@
 //! Behaviour tests: one binary, one file per behaviour.
 
+mod auth;
 mod client;
 mod codec;
 mod conformance;

@@ -8,6 +8,8 @@
 //! - `limits queue_messages_max=3 connect_timeout=5s ...` any field of `Limits`
 //! - `turn_units 1` units of work in one turn of a shard
 //! - `queue_full drop_oldest` · `server_reference "other:1883"` · `response_information "r/"`
+//! - `user alice=secret bob=x` a password file · `closed` no anonymous clients · `acl LINE` one line of an ACL file ·
+//!   `lifetime 5s` what lets a user in expires
 //! - `shards 1` or `shards 2 8` only these · `no_epilogue` leaves out the check after the last line
 //!
 //! **What a client does**: `NAME: ORDER`. The world then runs until nothing is left to do, unless the line ends in ` &`.
@@ -51,6 +53,7 @@
 //! At the end everything that came must have been expected.
 //!
 //! **The world**: `wait 1.5s` (`ms`, `s`, `m`, `h`, `d`) · `drain` · `drained` all shards are done ·
+//! `rules` forgets what was said of users and ACL, to be said anew, and `reload` lets it hold ·
 //! `retained t/1="x" t/2="y"` just these, on every shard · `metric NAME=3` sum of all shards.
 //!
 //! **Text**: `"..."` with `\n \r \t \0 \\ \" \x41`; `*1000` is 1000 times the letter x; a word with spaces, quotes or `=`
@@ -61,6 +64,7 @@
 mod hear;
 mod player;
 mod properties;
+mod rules;
 mod speak;
 mod words;
 

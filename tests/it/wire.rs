@@ -3,6 +3,7 @@
 //!
 //! Nothing here rests: a read has a deadline, and what cannot be read is asked for until a deadline.
 
+mod auth;
 mod boot;
 mod broker;
 mod caller;

@@ -6,6 +6,7 @@
 //! on its way to another shard, the end of a turn. Some pairs of shards are chosen by the seed to be slow.
 
 mod core;
+mod effects;
 mod options;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use corecast::time::Time;
 use crate::rng::Rng;
 
 use self::core::{shard_id, Core, Seat};
+use self::effects::Judging;
 pub(crate) use self::options::Options;
 
 /// Actions without the clock moving after which a world is taken to be in an endless loop.
@@ -43,6 +45,7 @@ pub(crate) struct World {
     /// Whether a pair of shards is slow.
     slow: Vec<bool>,
     moving: Vec<Moving>,
+    judging: Vec<Judging>,
     enabled: Vec<Action>,
     effects: Vec<Effect>,
     /// Bytes that were received into landings.
@@ -90,6 +93,7 @@ enum Action {
     HangUp(usize),
     Mail(usize),
     Arrive(usize),
+    Judge(usize),
     Tick(usize),
     EndTurn(usize),
 }
@@ -107,6 +111,7 @@ impl World {
             mail: (0..shards * shards).map(|_| VecDeque::new()).collect(),
             slow: (0..shards * shards).map(|_| rng.chance(4)).collect(),
             moving: Vec::new(),
+            judging: Vec::new(),
             enabled: Vec::new(),
             effects: Vec::new(),
             landed_bytes: 0,
@@ -253,6 +258,7 @@ impl World {
         let waiting = self.mail.iter().enumerate().filter(|(_, mail)| !mail.is_empty());
         enabled.extend(waiting.map(|(pair, _)| Action::Mail(pair)));
         enabled.extend((0..self.moving.len()).map(Action::Arrive));
+        enabled.extend((0..self.judging.len()).map(Action::Judge));
         for (index, core) in self.cores.iter().enumerate() {
             if core.shard.next_deadline().is_some_and(|due| due <= self.now) {
                 enabled.push(Action::Tick(index));
@@ -284,6 +290,7 @@ impl World {
                 self.seat(to, socket);
                 self.receive(socket, &unread);
             }
+            Action::Judge(index) => self.judge(index),
             Action::Tick(shard) => self.tell(shard, Event::Tick),
             Action::EndTurn(shard) => self.end_turn(shard),
         }
@@ -414,47 +421,6 @@ impl World {
         }
         self.effects = effects;
         left
-    }
-
-    fn carry_out(&mut self, shard: usize, effect: Effect) {
-        let find = |connection| self.socket_at(shard, connection);
-        match effect {
-            Effect::Established { .. } => {}
-            Effect::Land { connection } => {
-                if let Some(socket) = find(connection) {
-                    self.sockets[socket].may_land = true;
-                }
-            }
-            Effect::Pause { connection } => {
-                if let Some(socket) = find(connection) {
-                    self.sockets[socket].paused = true;
-                }
-            }
-            Effect::Resume { connection } => {
-                if let Some(socket) = find(connection) {
-                    self.sockets[socket].paused = false;
-                }
-            }
-            Effect::Finish { connection } => {
-                if let Some(socket) = find(connection) {
-                    assert!(!self.sockets[socket].finishing, "a connection is finished once");
-                    self.sockets[socket].finishing = true;
-                    self.cores[shard].dirty.push(connection);
-                }
-            }
-            Effect::Close { connection } => {
-                let socket = find(connection).expect("a shard closes what is open");
-                self.forget(socket);
-            }
-            Effect::Move { connection, to, unread } => {
-                let socket = find(connection).expect("a shard moves what is open");
-                self.forget(socket);
-                self.sockets[socket].ended = false;
-                self.sockets[socket].moving = true;
-                self.live.push(socket);
-                self.moving.push(Moving { socket, to: usize::from(to.0), unread });
-            }
-        }
     }
 
     /// Gives a socket to a shard, under a number that may have been used before.

@@ -158,7 +158,7 @@ fn unknown_keys_are_refused_with_what_may_have_been_meant() {
     );
     refused(
         "\n[bridge]\n",
-        "2:2: key 'bridge': no such section; there are listen, shards, protocol, shutdown, log, limits and \
+        "2:2: key 'bridge': no such section; there are listen, shards, protocol, auth, shutdown, log, limits and \
          [[listener]]",
     );
 }

@@ -15,6 +15,7 @@ use crate::runtime::newcomers::Newcomers;
 use crate::runtime::passage::{Door, Hush, Passage, Stage};
 use crate::runtime::ring::{Completion, Operation, Ring};
 use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
+use crate::runtime::workers::Jobs;
 use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
 use crate::time::Time;
 
@@ -78,6 +79,9 @@ pub(super) struct State {
     pub(super) spare: Vec<Vec<u8>>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
+    /// Connections whose credentials nobody has room to check.
+    pub(super) unjudged: Vec<ConnectionId>,
+    jobs: Jobs,
     effects: Vec<Effect>,
 }
 
@@ -89,6 +93,7 @@ impl State {
         newcomers: Newcomers,
         limits: Limits,
         doors: Vec<Door>,
+        jobs: Jobs,
     ) -> State {
         State {
             shard,
@@ -114,6 +119,8 @@ impl State {
             hush: Hush::default(),
             spare: Vec::new(),
             departures: Vec::new(),
+            unjudged: Vec::new(),
+            jobs,
             effects: Vec::new(),
         }
     }
@@ -151,6 +158,19 @@ impl State {
             Effect::Established { connection } => {
                 if let Some(socket) = self.sockets.socket(connection) {
                     socket.is_established = true;
+                }
+            }
+            Effect::Judge { connection, credentials } => {
+                if !self.jobs.try_add(connection, credentials) {
+                    self.unjudged.push(connection);
+                }
+            }
+            Effect::Reread { connection, mut unread } => {
+                if let Some(socket) = self.sockets.socket(connection) {
+                    unread.append(&mut socket.held);
+                    socket.held = unread;
+                    socket.is_paused = false;
+                    self.resumed.push(connection);
                 }
             }
             Effect::Land { connection } => self.land(connection),

@@ -1,6 +1,7 @@
 //! Plays one script in one world.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use corecast::limits::Limits;
 use corecast::mqtt::ProtocolVersion;
 
 use super::hear::hear;
+use super::rules::Rules;
 use super::speak::speak;
 use super::words::{Word, Words};
 use crate::client::Client;
@@ -26,6 +28,7 @@ pub(crate) struct Player<'s> {
     actors: BTreeMap<String, Actor>,
     client_ids: Vec<Vec<u8>>,
     has_epilogue: bool,
+    rules: Rules,
 }
 
 /// A client by its name in the script.
@@ -43,7 +46,8 @@ impl<'s> Player<'s> {
     pub(crate) fn new(script: &'s str, shards: u8, seed: u64) -> Player<'s> {
         let options = Options::new(shards, seed);
         let (actors, client_ids) = (BTreeMap::new(), Vec::new());
-        Player { script, line: 0, options, world: None, actors, client_ids, has_epilogue: true }
+        let rules = Rules::default();
+        Player { script, line: 0, options, world: None, actors, client_ids, has_epilogue: true, rules }
     }
 
     pub(crate) fn play(mut self) {
@@ -65,6 +69,12 @@ impl<'s> Player<'s> {
 
     fn play_line(&mut self, line: &str) {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if self.rules.take(first, rest) {
+            if self.world.is_none() {
+                self.options.policy = Some(Arc::new(self.rules.policy()));
+            }
+            return;
+        }
         if self.world.is_none() && self.set_option(first, rest) {
             return;
         }
@@ -86,6 +96,7 @@ impl<'s> Player<'s> {
         } else {
             match first {
                 "wait" => return self.wait(duration(rest)),
+                "reload" => world.adopt(self.rules.policy()),
                 "drain" => {
                     world.drain();
                     self.has_epilogue = false;
@@ -117,6 +128,7 @@ impl<'s> Player<'s> {
             "turn_units" => self.options.turn_units_max = rest.parse().expect("a number of units"),
             "server_reference" => self.options.server_reference = text(),
             "response_information" => self.options.response_information = text(),
+            "lifetime" => self.options.lifetime = Some(duration(rest)),
             "no_epilogue" => self.has_epilogue = false,
             "shards" => {}
             _ => return false,

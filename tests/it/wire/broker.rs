@@ -67,8 +67,8 @@ impl Broker {
     }
 
     /// Has it read its certificates again.
-    pub(super) fn reload(&self) {
-        self.running.as_ref().expect("it runs until it is dropped").reload();
+    pub(super) fn reload(&mut self) {
+        self.running.as_mut().expect("it runs until it is dropped").reload();
     }
 
     /// What it has counted so far.

@@ -28,7 +28,8 @@ fn fresh(name: &str) -> PathBuf {
 }
 
 fn users(path: &Path) -> PasswordFile {
-    PasswordFile::parse("users", read_to_string(path).unwrap().as_bytes()).unwrap()
+    let text = read_to_string(path).expect("the program has written it");
+    PasswordFile::parse("users", text.as_bytes()).expect("the program writes valid files")
 }
 
 #[test]

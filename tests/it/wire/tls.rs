@@ -160,7 +160,7 @@ fn a_storm_of_handshakes_leaves_others_alone() {
 #[test]
 fn certificates_are_read_again_without_a_dropped_message() {
     let secrets = Secrets::new();
-    let broker = broker(2, vec![secrets.listener()]);
+    let mut broker = broker(2, vec![secrets.listener()]);
     let (config, address) = (secrets.client(), broker.address_of(1));
     let shown = || {
         let mut caller = connected(address, &config, "clean");

@@ -1,6 +1,9 @@
 //! One core of the simulated world: its shard, and the seats its connections have there.
 
-use corecast::shard::{ConnectionId, Seeds, Shard, ShardId, ShardOptions};
+use std::sync::Arc;
+
+use corecast::shard::{ConnectionId, Event, Seeds, Shard, ShardId, ShardOptions};
+use corecast::time::Time;
 
 use super::options::Options;
 
@@ -22,7 +25,7 @@ pub(super) struct Seat {
 impl Core {
     pub(super) fn new(options: &Options, id: u8) -> Core {
         let own = options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(id));
-        let shard = Shard::new(ShardOptions {
+        let mut shard = Shard::new(ShardOptions {
             id: ShardId(id),
             shards: options.shards,
             limits: options.limits.clone(),
@@ -33,6 +36,9 @@ impl Core {
             turn_units_max: options.turn_units_max,
             seeds: Seeds { home: (options.seed, 1), topics: options.seed, own: (own, 2) },
         });
+        if let Some(policy) = &options.policy {
+            shard.handle(Time::START, Event::Policy { policy: Arc::clone(policy) });
+        }
         Core { shard, seats: Vec::new(), turn: false, dirty: Vec::new() }
     }
 }

@@ -1,5 +1,9 @@
 //! How a world is made.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use corecast::auth::Policy;
 use corecast::config::QueueFull;
 use corecast::limits::{Limits, TURN_UNITS_MAX};
 
@@ -16,6 +20,10 @@ pub(crate) struct Options {
     pub(crate) queue_full: QueueFull,
     pub(crate) server_reference: Option<Box<str>>,
     pub(crate) response_information: Option<Box<str>>,
+    /// Who is let in and what clients may.
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// How long a connection may last whose credentials were checked.
+    pub(crate) lifetime: Option<Duration>,
     /// Mail on its way from one shard to another; at the bound the sender's sockets are not read.
     pub(crate) mail_max: usize,
     /// Bytes that may go into an outbox that is not yet full.
@@ -33,6 +41,8 @@ impl Options {
             queue_full: QueueFull::DropNewest,
             server_reference: None,
             response_information: None,
+            policy: None,
+            lifetime: None,
             mail_max: usize::MAX,
             outbox_slack: OUTBOX_SLACK,
             turn_units_max: TURN_UNITS_MAX,

@@ -1,0 +1,197 @@
+//! The threads that check credentials: a password hash takes as long as a thousand turns of a shard.
+//!
+//! The queue towards them is bounded; who finds it full is answered "server busy". At most as many answers are on their way as
+//! there are jobs.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{bounded, Receiver, Sender};
+use ring::rand::{SecureRandom, SystemRandom};
+use tracing::warn;
+
+use super::control::{Clock, Reply};
+use super::service::Service;
+use super::settings::Settings;
+use super::throttle::Throttle;
+use crate::auth::{Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal};
+use crate::shard::{ConnectionId, ShardId};
+use crate::time::Time;
+
+/// Characters of a name in the log.
+const NAME_CHARACTERS_MAX: usize = 64;
+
+/// Credentials to check.
+#[derive(Debug)]
+struct Job {
+    shard: ShardId,
+    connection: ConnectionId,
+    credentials: Box<Credentials>,
+}
+
+/// What has been found out.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) connection: ConnectionId,
+    /// Of the policy it was found by.
+    pub(super) generation: u64,
+    pub(super) answer: Result<Grant, Refusal>,
+    /// How long the connection may last.
+    pub(super) lifetime: Option<Duration>,
+}
+
+/// Where a shard puts its jobs.
+#[derive(Clone, Debug)]
+pub(super) struct Jobs {
+    sender: Sender<Job>,
+    shard: ShardId,
+}
+
+/// All that the workers share. They end when nobody can add jobs any more.
+pub(super) struct Workers {
+    office: Arc<Office>,
+    sender: Sender<Job>,
+    receiver: Receiver<Job>,
+}
+
+struct Office {
+    policy: Mutex<Arc<Policy>>,
+    desk: Mutex<Desk>,
+    throttle: Mutex<Throttle>,
+    service: Option<Service>,
+    clock: Clock,
+}
+
+impl Workers {
+    /// Prepares for work; nobody works before [`Workers::start`].
+    pub(super) fn new(settings: &Settings, policy: Arc<Policy>, clock: Clock) -> io::Result<Workers> {
+        let auth = &settings.auth;
+        let mut secret = [0; 32];
+        SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        let options = DeskOptions {
+            failures_max: auth.failures_max,
+            failure_window: auth.failure_window,
+            success_cache: auth.success_cache,
+        };
+        let office = Office {
+            policy: Mutex::new(policy),
+            desk: Mutex::new(Desk::new(options, &secret)),
+            throttle: Mutex::default(),
+            service: auth.http_url.as_deref().map(|url| Service::new(url, auth.http_timeout)),
+            clock,
+        };
+        let (sender, receiver) = bounded(auth.queue_max);
+        Ok(Workers { office: Arc::new(office), sender, receiver })
+    }
+
+    /// Where a shard puts its jobs.
+    pub(super) fn jobs(&self, shard: ShardId) -> Jobs {
+        Jobs { sender: self.sender.clone(), shard }
+    }
+
+    /// Starts the threads; `replies` are the lines to the shards, by shard.
+    pub(super) fn start(&self, count: usize, replies: Vec<Reply>) -> io::Result<()> {
+        let replies = Arc::new(replies);
+        for _ in 0..count {
+            let (office, receiver, replies) = (Arc::clone(&self.office), self.receiver.clone(), Arc::clone(&replies));
+            thread::Builder::new().name("worker".to_owned()).spawn(move || {
+                while let Ok(Job { shard, connection, credentials }) = receiver.recv() {
+                    let answer = office.answer(connection, &credentials);
+                    replies[usize::from(shard.0)].send(answer);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What is judged by.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&lock(&self.office.policy))
+    }
+
+    /// Judges by this from here on.
+    pub(super) fn adopt(&self, policy: Arc<Policy>) {
+        *lock(&self.office.policy) = policy;
+    }
+}
+
+impl Jobs {
+    /// Adds a job unless there are too many; answers whether it was added.
+    pub(super) fn try_add(&self, connection: ConnectionId, credentials: Box<Credentials>) -> bool {
+        self.sender.try_send(Job { shard: self.shard, connection, credentials }).is_ok()
+    }
+}
+
+impl Office {
+    fn answer(&self, connection: ConnectionId, credentials: &Credentials) -> Answer {
+        let policy = Arc::clone(&lock(&self.policy));
+        let (now, unix_s) = (self.clock.now(), unix_s());
+        let answer = self.judge(&policy, credentials, now, unix_s);
+        let expires = answer.as_ref().ok().and_then(|grant| grant.expires_unix_s);
+        let lifetime = expires.map(|expires| Duration::from_secs(expires.saturating_sub(unix_s)));
+        Answer { connection, generation: policy.generation, answer, lifetime }
+    }
+
+    fn judge(&self, policy: &Policy, credentials: &Credentials, now: Time, unix_s: u64) -> Result<Grant, Refusal> {
+        let known = lock(&self.desk).before(now, policy.generation, credentials);
+        let refused = match known {
+            Ok(Some(grant)) => return Ok(grant),
+            Err(refusal) => Some(refusal),
+            Ok(None) => None,
+        };
+        let (answer, token_error) = match refused {
+            Some(refusal) => (Err(refusal), None),
+            None => {
+                let judged = self.examine(policy, credentials, unix_s);
+                lock(&self.desk).after(now, policy.generation, credentials, &judged.0);
+                judged
+            }
+        };
+        if let Err(refusal) = &answer {
+            self.tell(credentials, *refusal, token_error, now);
+        }
+        answer
+    }
+
+    fn examine(
+        &self,
+        policy: &Policy,
+        credentials: &Credentials,
+        unix_s: u64,
+    ) -> (Result<Grant, Refusal>, Option<JwtError>) {
+        match policy.judge(credentials, unix_s) {
+            Judgement::Grant(grant) => (Ok(grant), None),
+            Judgement::Refuse(error) => (Err(Refusal::BadCredentials), error),
+            Judgement::AskService => {
+                let verdict = self.service.as_ref().ok_or(Refusal::Unavailable).and_then(|it| it.ask(credentials));
+                (verdict.and_then(|verdict| policy.heed(credentials, verdict, unix_s)), None)
+            }
+        }
+    }
+
+    /// One line for each refusal, as long as there are not too many.
+    fn tell(&self, credentials: &Credentials, refusal: Refusal, error: Option<JwtError>, now: Time) {
+        let Some(untold) = lock(&self.throttle).pass(now) else { return };
+        let short = |text: &str| text.chars().take(NAME_CHARACTERS_MAX).collect::<String>();
+        warn!(
+            address = credentials.address.map(tracing::field::display),
+            username = credentials.username.as_deref().map(short),
+            client_id = short(&credentials.client_id),
+            token = error.map(tracing::field::display),
+            untold = (untold > 0).then_some(untold),
+            reason = %refusal,
+            "a client is not let in"
+        );
+    }
+}
+
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Nothing in here is left half done by a panic, and a panic ends the process anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,87 @@
+//! What a client may, asked from memory, and what becomes of clients when that changes.
+
+use std::sync::Arc;
+
+use tracing::debug;
+
+use crate::auth::{Grant, Policy};
+use crate::mqtt::{ReasonCode, TopicFilter};
+use crate::router::SessionKey;
+use crate::shard::disconnect::{say_goodbye, Goodbye};
+use crate::shard::ending::end_session;
+use crate::shard::fault::Fault;
+use crate::shard::state::{Client, State};
+use crate::time::Time;
+
+/// Whether a client may publish to a topic; counts if it may not.
+pub(crate) fn may_write(state: &mut State, session: SessionKey, topic: &str) -> bool {
+    let rules = state.client(session).and_then(Client::rules);
+    let allowed = rules.is_none_or(|rules| rules.may_write(topic));
+    state.metrics.publish_denied_total += u64::from(!allowed);
+    allowed
+}
+
+/// Whether a topic is within the bounds of all clients.
+pub(crate) fn topic_fits(state: &State, topic: &str) -> bool {
+    let limits = &state.options.limits;
+    // A topic cannot have more levels than bytes: short ones need no counting.
+    topic.len() <= limits.topic_bytes_max
+        && (topic.len() < limits.topic_levels_max
+            || topic.bytes().filter(|byte| *byte == b'/').count() < limits.topic_levels_max)
+}
+
+/// Whether a client may be told of publications to a topic. Without rules it costs one comparison.
+#[inline]
+pub(crate) fn may_read(client: &Client, topic: &str) -> bool {
+    client.rules().is_none_or(|rules| rules.may_read(topic))
+}
+
+/// Whether a subscription can bring a client anything; counts if not.
+pub(crate) fn may_subscribe(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> bool {
+    let inner = filter.share().map_or(filter, |share| share.filter);
+    let rules = state.client(session).and_then(Client::rules);
+    let allowed = rules.is_none_or(|rules| rules.may_subscribe(inner.as_str()));
+    state.metrics.subscriptions_denied_total += u64::from(!allowed);
+    allowed
+}
+
+/// What a session keeps of a grant: nothing of one that says nothing.
+pub(crate) fn kept(grant: Grant) -> Option<Box<Grant>> {
+    let says_something = grant.username.is_some() || grant.rules.is_some() || grant.own_rules.is_some();
+    says_something.then(|| Box::new(grant))
+}
+
+/// New rules hold from here on, for those who are there too: who would not be let in by them any more is sent away, and its
+/// session ends. Cost: a look at each session of the shard, and for those with rules the making of new ones.
+pub(crate) fn on_policy(state: &mut State, now: Time, policy: Arc<Policy>) {
+    state.policy = Arc::clone(&policy);
+    let sessions: Vec<SessionKey> = state.by_client_id.values().copied().collect();
+    for session in sessions {
+        let Some(client) = state.client_mut(session) else { continue };
+        let anonymous = Grant::default();
+        let old = client.grant.as_deref().unwrap_or(&anonymous);
+        match policy.renew(old, &client.session.client_id) {
+            Some(grant) => client.grant = kept(grant),
+            None => {
+                debug!(client_id = &*client.session.client_id, "is not let in by the new rules");
+                let connection = client.connection;
+                state.metrics.sessions_revoked_total += 1;
+                if let Some(id) = connection {
+                    let fault = Fault::new(ReasonCode::NotAuthorized, "not authorized any more");
+                    say_goodbye(state, now, id, Goodbye::Fault(fault));
+                }
+                // What it left unsaid, its will included, was not asked for by anybody who may.
+                if let Some(client) = state.client_mut(session).filter(|client| !client.has_ended) {
+                    client.session.will = None;
+                    end_session(state, now, session);
+                }
+            }
+        }
+    }
+    // What clients have been seen to publish to is asked for again.
+    for index in 0..state.slots.len() {
+        if let Some(slot) = state.slots[index].as_mut() {
+            slot.known = None;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A CONNECT whose credentials take work to check: it waits, unread, until an answer comes from beside the shards.
+
+use std::mem;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::auth::{Credentials, Grant, Refusal};
+use crate::connection::Phase;
+use crate::mqtt::{Connect, ReasonCode};
+use crate::shard::connect::refuse_connect;
+use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::fault::Fault;
+use crate::shard::state::State;
+use crate::time::Time;
+
+/// A client that waits for an answer, or has just got one.
+#[derive(Debug)]
+pub(crate) struct Suspended {
+    /// All that has come, from the first byte of CONNECT on.
+    unread: Vec<u8>,
+    client_id: Box<str>,
+    /// Whether that was made for it.
+    is_assigned: bool,
+    /// Who it is; none until that is known.
+    pub(crate) admitted: Option<Admitted>,
+}
+
+impl Suspended {
+    /// The client identifier made for it, since the answer depended on it.
+    pub(crate) fn assigned(&self) -> Option<String> {
+        self.is_assigned.then(|| String::from(&*self.client_id))
+    }
+}
+
+/// A good answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) grant: Grant,
+    /// When its connection ends.
+    pub(crate) ends_at: Option<Time>,
+}
+
+/// Stops reading a client and has its credentials checked. The time for its CONNECT runs on.
+pub(crate) fn suspend(
+    state: &mut State,
+    id: ConnectionId,
+    packet: &Connect<'_>,
+    assigned: Option<String>,
+    unread: &[u8],
+) {
+    let Some(slot) = state.slot_mut(id) else { return };
+    slot.connection.phase = Phase::AwaitingVerdict;
+    slot.connection.paused = true;
+    let is_assigned = assigned.is_some();
+    let client_id: Box<str> = assigned.map_or_else(|| Box::from(packet.client_id), String::into_boxed_str);
+    let credentials = Credentials {
+        client_id: client_id.clone(),
+        username: packet.username.map(Box::from),
+        password: packet.password.map(Box::from),
+        address: slot.connection.address,
+    };
+    state.suspended.insert(id, Suspended { unread: unread.to_vec(), client_id, is_assigned, admitted: None });
+    state.effects.push(Effect::Pause { connection: id });
+    state.effects.push(Effect::Judge { connection: id, credentials: Box::new(credentials) });
+}
+
+/// Bytes that were on their way when reading stopped: they come behind what waits.
+pub(crate) fn keep_suspended(state: &mut State, now: Time, id: ConnectionId, bytes: &[u8]) {
+    let most = state.options.limits.packet_bytes_max as usize;
+    let Some(suspended) = state.suspended.get_mut(&id) else { return };
+    suspended.unread.extend_from_slice(bytes);
+    if suspended.unread.len() > most.saturating_mul(2) {
+        // So much cannot have been on its way: somebody does not stop when told to.
+        state.finish(now, id);
+    }
+}
+
+/// The answer has come. `generation` is that of the policy it was found by, `lifetime` how long the connection may last.
+pub(crate) fn on_judged(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    generation: u64,
+    answer: Result<Grant, Refusal>,
+    lifetime: Option<Duration>,
+) {
+    let Some(slot) = state.slot_mut(id).filter(|slot| slot.connection.phase == Phase::AwaitingVerdict) else { return };
+    slot.connection.phase = Phase::AwaitingConnect;
+    let Some(mut suspended) = state.suspended.remove(&id) else { return };
+    let answer = answer.and_then(|grant| {
+        if generation == state.policy.generation {
+            return Ok(grant);
+        }
+        // The files have changed meanwhile.
+        state.policy.renew(&grant, &suspended.client_id).ok_or(Refusal::BadCredentials)
+    });
+    match answer {
+        Ok(grant) => {
+            if let Some(slot) = state.slot_mut(id) {
+                slot.connection.paused = false;
+            }
+            let unread = mem::take(&mut suspended.unread);
+            suspended.admitted = Some(Admitted { grant, ends_at: lifetime.map(|lifetime| now + lifetime) });
+            state.suspended.insert(id, suspended);
+            state.effects.push(Effect::Reread { connection: id, unread });
+        }
+        Err(refusal) => refuse(state, now, id, refusal),
+    }
+}
+
+/// Nobody has answered in time.
+pub(crate) fn on_verdict_late(state: &mut State, now: Time, id: ConnectionId) {
+    state.suspended.remove(&id);
+    if let Some(slot) = state.slot_mut(id) {
+        slot.connection.phase = Phase::AwaitingConnect;
+    }
+    refuse(state, now, id, Refusal::Unavailable);
+}
+
+/// Tells a client that it is not let in. An unknown user and a wrong password look the same.
+pub(crate) fn refuse(state: &mut State, now: Time, id: ConnectionId, refusal: Refusal) {
+    state.metrics.connects_unauthenticated_total += 1;
+    debug!(shard = state.options.id.0, connection = id.index, error = %refusal, "not let in");
+    let fault = match refusal {
+        Refusal::AnonymousNotAllowed => Fault::new(ReasonCode::NotAuthorized, "anonymous clients are not allowed"),
+        Refusal::BadCredentials => Fault::new(ReasonCode::BadUserNameOrPassword, "bad user name or password"),
+        Refusal::TooManyFailures => {
+            Fault::new(ReasonCode::ConnectionRateExceeded, "too many failures from this address")
+        }
+        Refusal::Unavailable => Fault::new(ReasonCode::ServerUnavailable, "authentication is not available"),
+        Refusal::Busy => Fault::new(ReasonCode::ServerBusy, "too many clients wait to be authenticated"),
+    };
+    refuse_connect(state, now, id, fault);
+}
