@@ -94,7 +94,7 @@ impl Rules {
         filter.level_count() <= LEVELS_MAX
     }
 
-    /// Rules made of filters alone, which [`Rules::takes`].
+    /// Rules made of filters alone, none of which has more levels than a rule may have.
     pub fn of<'a>(rules: impl IntoIterator<Item = (&'a str, Access)>) -> Rules {
         Rules::new(Arc::new(RuleSet::new(rules)), None)
     }

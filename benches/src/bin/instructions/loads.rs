@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use benches::{publish, router, samples, topics, Fanout, Load, Wildcards, World};
+use corecast::auth::{Access, Rules};
 use corecast::mqtt::{ProtocolVersion, QoS, TopicName};
 use corecast::router::Route;
 
@@ -37,6 +38,8 @@ enum Kind {
     Retained(u32),
     /// One topic among so many filters.
     Route(Wildcards, u32),
+    /// Whether a client with so many rules may publish to a topic.
+    Rules(Wildcards, u32),
 }
 
 const fn shard(name: &'static str, versions: &'static [ProtocolVersion], qos: QoS, subscribers: u32) -> Row {
@@ -108,7 +111,17 @@ pub(crate) const ROWS: &[Row] = &[
     route("route-hash-100k", Wildcards::Hash, 100_000),
     route("route-mixed-100k", Wildcards::Mixed, 100_000),
     route("route-shapes-100k", Wildcards::Shapes, 100_000),
+    rules("rules-exact-1", Wildcards::None, 1),
+    rules("rules-exact-10", Wildcards::None, 10),
+    rules("rules-exact-1k", Wildcards::None, 1_000),
+    rules("rules-plus-1", Wildcards::Plus, 1),
+    rules("rules-mixed-10", Wildcards::Mixed, 10),
+    rules("rules-mixed-1k", Wildcards::Mixed, 1_000),
 ];
+
+const fn rules(name: &'static str, wildcards: Wildcards, rules: u32) -> Row {
+    Row { name, kind: Kind::Rules(wildcards, rules) }
+}
 
 /// Runs the rows that are wanted, each first to warm up and then once within [`counted`], and prints the name of each
 /// and its operations.
@@ -120,6 +133,7 @@ pub(crate) fn measure(is_wanted: impl Fn(&str) -> bool) {
             Kind::Decode(sample) => measure_decode(sample),
             Kind::Encode(sample) => measure_encode(sample),
             Kind::Route(wildcards, filters) => measure_route(wildcards, filters),
+            Kind::Rules(wildcards, rules) => measure_rules(wildcards, rules),
         };
         println!("{}\t{operations}", row.name);
     }
@@ -204,4 +218,15 @@ fn measure_route(wildcards: Wildcards, filters: u32) -> u64 {
     names.iter().for_each(&mut search);
     counted(&mut || names.iter().for_each(&mut search));
     names.len() as u64
+}
+
+fn measure_rules(wildcards: Wildcards, count: u32) -> u64 {
+    let filters: Vec<String> = (0..count).map(|number| wildcards.filter(number)).collect();
+    let rules = Rules::of(filters.iter().map(|filter| (filter.as_str(), Access::READ_WRITE)));
+    let topics = topics(count);
+    let ask = |topic: &String| assert!(black_box(&rules).may_write(black_box(topic)), "each topic meets a rule");
+    topics.iter().for_each(ask);
+    let rounds = OPERATIONS / topics.len() as u64;
+    counted(&mut || (0..rounds).for_each(|_| topics.iter().for_each(ask)));
+    rounds * topics.len() as u64
 }
