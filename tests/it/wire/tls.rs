@@ -37,8 +37,12 @@ fn clients_over_tls_and_without_reach_each_other_wherever_they_are_at_home() {
         let address = broker.address_of(1);
         let mut plain = Caller::connected(broker.address(), 5, "id=plain clean");
         plain.subscribed("t/#", 1);
-        let mut callers: Vec<Caller> =
-            (0..8).map(|number| connected(address, &config, &format!("id=caller{number} clean"))).collect();
+        let mut callers: Vec<Caller> = Vec::new();
+        // Where a client is at home is by chance: one more until one has moved.
+        while callers.len() < 8 || (shards > 1 && broker.report().runtime.adopted_total == 0) {
+            assert!(callers.len() < 64, "none has moved");
+            callers.push(connected(address, &config, &format!("id=caller{} clean", callers.len())));
+        }
         for caller in &mut callers {
             caller.subscribed("all", 1);
         }
@@ -52,8 +56,7 @@ fn clients_over_tls_and_without_reach_each_other_wherever_they_are_at_home() {
             assert_eq!(caller.tls().protocol_version(), Some(version.version));
         }
         let report = broker.report();
-        assert_eq!(report.runtime.handshakes_total, 8);
-        assert!(shards == 1 || report.runtime.adopted_total > 0, "{report:?}");
+        assert_eq!(report.runtime.handshakes_total, callers.len() as u64);
         drop((plain, callers));
         broker.ends_empty();
     }
