@@ -1,6 +1,5 @@
 //! SUBSCRIBE: filters, each with its options.
 
-use std::iter;
 use std::num::NonZeroU32;
 
 use super::error::DecodeError;
@@ -130,19 +129,9 @@ impl<'a> Subscribe<'a> {
         &self,
         at: usize,
     ) -> impl Iterator<Item = Result<(usize, TopicFilter<'a>, SubscriptionOptions), DecodeError>> {
-        let (version, payload) = (self.version, self.payload);
-        let mut reader = Reader::new(payload.get(at..).unwrap_or_default());
-        iter::from_fn(move || {
-            if reader.is_empty() {
-                return None;
-            }
-            let filter = read_filter(version, &mut reader);
-            let next = payload.len() - reader.len();
-            if filter.is_err() {
-                reader = Reader::new(&[]);
-            }
-            Some(filter.map(|(filter, options)| (next, filter, options)))
-        })
+        let version = self.version;
+        let filters = Reader::items_from(self.payload, at, move |reader| read_filter(version, reader));
+        filters.map(|filter| filter.map(|(next, (filter, options))| (next, filter, options)))
     }
 
     /// Bytes of all filters with their options.

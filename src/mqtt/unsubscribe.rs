@@ -1,7 +1,5 @@
 //! UNSUBSCRIBE: filters alone.
 
-use std::iter;
-
 use super::error::DecodeError;
 use super::properties::Properties;
 use super::property::Place;
@@ -51,19 +49,8 @@ impl<'a> Unsubscribe<'a> {
     /// The filters from `at` on, each with where the next one begins: where to go on after a break. The first begins at 0;
     /// behind the last is [`Unsubscribe::filter_bytes`]. Nothing follows an error.
     pub fn filters_from(&self, at: usize) -> impl Iterator<Item = Result<(usize, TopicFilter<'a>), DecodeError>> {
-        let (version, payload) = (self.version, self.payload);
-        let mut reader = Reader::new(payload.get(at..).unwrap_or_default());
-        iter::from_fn(move || {
-            if reader.is_empty() {
-                return None;
-            }
-            let filter = read_filter(version, &mut reader);
-            let next = payload.len() - reader.len();
-            if filter.is_err() {
-                reader = Reader::new(&[]);
-            }
-            Some(filter.map(|filter| (next, filter)))
-        })
+        let version = self.version;
+        Reader::items_from(self.payload, at, move |reader| read_filter(version, reader))
     }
 
     /// Bytes of all filters.

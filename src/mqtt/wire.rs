@@ -1,5 +1,7 @@
 //! The data types of the wire: integers, strings, binary data and the Variable Byte Integer.
 
+use std::iter;
+
 use super::error::DecodeError;
 use super::types::PacketId;
 
@@ -33,6 +35,30 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// What `read` makes of these bytes from `at` on, one after another, each with where the next one begins. Nothing
+    /// follows an error; behind the end there is nothing.
+    pub(super) fn items_from<T, F>(
+        bytes: &'a [u8],
+        at: usize,
+        mut read: F,
+    ) -> impl Iterator<Item = Result<(usize, T), DecodeError>> + use<'a, T, F>
+    where
+        F: FnMut(&mut Reader<'a>) -> Result<T, DecodeError>,
+    {
+        let mut reader = Reader::new(bytes.get(at..).unwrap_or_default());
+        iter::from_fn(move || {
+            if reader.is_empty() {
+                return None;
+            }
+            let item = read(&mut reader);
+            let next = bytes.len() - reader.len();
+            if item.is_err() {
+                reader = Reader::new(&[]);
+            }
+            Some(item.map(|item| (next, item)))
+        })
     }
 
     /// Refuses a packet that goes on.
