@@ -5,10 +5,9 @@
 //! and tested in `tests/it/turns.rs`; how long it takes is not, and this shows it. Words on the command line choose cases.
 
 use std::env;
-use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use benches::{publish, Client, World};
+use benches::{connect, publish, Client, World};
 use corecast::limits::Limits;
 use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Packet, PacketId, Properties, ProtocolVersion, QoS,
@@ -116,7 +115,7 @@ fn unsubscribe() -> Turns {
 fn end(packets: &[u8], is_persistent: bool) -> Turns {
     let mut world = World::new(1);
     let client = world.open(0);
-    settle(&mut world, |world| world.receive(client, &connect("c", true, is_persistent)));
+    settle(&mut world, |world| world.receive(client, &connect_packet("c", true, is_persistent)));
     settle(&mut world, |world| world.receive(client, packets));
     play(&mut world, |world| world.close(client))
 }
@@ -132,7 +131,7 @@ fn wake(clean_start: bool) -> Turns {
     let mut world = World::with_limits(1, &limits);
     let sleeper = world.open(0);
     settle(&mut world, |world| {
-        world.receive(sleeper, &connect("c", true, true));
+        world.receive(sleeper, &connect_packet("c", true, true));
         world.receive(sleeper, &subscribe_packet(&["t".to_owned()]));
     });
     settle(&mut world, |world| world.close(sleeper));
@@ -142,7 +141,7 @@ fn wake(clean_start: bool) -> Turns {
         settle(&mut world, |world| world.receive(publisher, &publish("t", QoS::AtLeastOnce, false, id as u16)));
     }
     let sleeper = world.open(0);
-    play(&mut world, |world| world.receive(sleeper, &connect("c", clean_start, true)))
+    play(&mut world, |world| world.receive(sleeper, &connect_packet("c", clean_start, true)))
 }
 
 fn burst() -> Turns {
@@ -182,25 +181,9 @@ fn subscribe_packet(filters: &[String]) -> Vec<u8> {
     packet
 }
 
-fn connect(client_id: &str, clean_start: bool, is_persistent: bool) -> Vec<u8> {
-    let connect = Connect {
-        version: ProtocolVersion::V5,
-        clean_start,
-        keep_alive_s: 0,
-        client_id,
-        will: None,
-        username: None,
-        password: None,
-        session_expiry_interval_s: if is_persistent { u32::MAX } else { 0 },
-        receive_maximum: NonZeroU16::MAX,
-        maximum_packet_size: None,
-        topic_alias_maximum: 0,
-        request_response_information: false,
-        request_problem_information: true,
-        authentication_method: None,
-        authentication_data: None,
-        properties: Properties::EMPTY,
-    };
+fn connect_packet(client_id: &str, clean_start: bool, is_persistent: bool) -> Vec<u8> {
+    let session_expiry_interval_s = if is_persistent { u32::MAX } else { 0 };
+    let connect = Connect { clean_start, session_expiry_interval_s, ..connect(ProtocolVersion::V5, client_id) };
     let mut packet = Vec::new();
     Packet::Connect(connect).encode(ProtocolVersion::V5, &mut packet);
     packet

@@ -191,7 +191,8 @@ impl World {
     }
 }
 
-fn connect(version: ProtocolVersion, client_id: &str) -> Connect<'_> {
+/// What a client with no more than a name says: a session that ends with its connection.
+pub fn connect(version: ProtocolVersion, client_id: &str) -> Connect<'_> {
     Connect {
         version,
         clean_start: true,
