@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::value::{quoted, Datum, Fault, Setting, Value, Wrong};
+use super::value::{count_of, quoted, Datum, Fault, Setting, Value, Wrong};
 
 /// The addresses that begin like this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +49,7 @@ impl Setting for Vec<Network> {
     const COUNTS: &'static str = "networks";
 
     fn measure(value: &Value<'_>) -> Option<f64> {
-        match &value.datum {
-            Datum::List(values) => Some(values.len() as f64),
-            _ => None,
-        }
+        count_of(value)
     }
 
     fn read(value: &Value<'_>) -> Result<Self, Fault> {

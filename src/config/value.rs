@@ -240,15 +240,20 @@ impl<T: Setting> Setting for Option<T> {
     }
 }
 
+/// How many a list has; `None` for what is no list.
+pub(super) fn count_of(value: &Value<'_>) -> Option<f64> {
+    match &value.datum {
+        Datum::List(values) => Some(values.len() as f64),
+        _ => None,
+    }
+}
+
 impl Setting for Vec<SocketAddr> {
     const KIND: &'static str = "a list of \"address:port\"";
     const COUNTS: &'static str = "addresses";
 
     fn measure(value: &Value<'_>) -> Option<f64> {
-        match &value.datum {
-            Datum::List(values) => Some(values.len() as f64),
-            _ => None,
-        }
+        count_of(value)
     }
 
     fn read(value: &Value<'_>) -> Result<Self, Fault> {
