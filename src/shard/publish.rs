@@ -21,7 +21,6 @@ use crate::shard::known::{Known, RouteMemory};
 use crate::shard::members::drop_member;
 use crate::shard::pen::Target;
 use crate::shard::publication::{Landed, Publication, Wire};
-use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
 
@@ -311,7 +310,7 @@ fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, rou
         let message = publication.message().clone();
         state.post(peer, Mail::Publish { message });
     }
-    remember(state, now, publication, peers);
+    state.recent.remember(now, publication, peers, state.options.shards);
     if route.is_empty() {
         Outcome::NoMatch
     } else {
@@ -375,19 +374,6 @@ fn retain(state: &mut State, now: Time, message: &Message) {
     }
     state.metrics.retained_now = state.router.retained().len() as u64;
     state.set_retained_timer();
-}
-
-/// Remembers a publication for a moment, for peers whose interest in it is still on its way.
-fn remember(state: &mut State, now: Time, publication: &mut Publication<'_>, mailed: PeerSet) {
-    let is_everywhere = mailed.len() + 1 == usize::from(state.options.shards);
-    let size = publication.topic.len() + publication.payload.len();
-    if publication.retain {
-        return state.recent.forget(publication.topic);
-    }
-    if !is_everywhere && size <= SIZE_MAX && state.recent.has_room(now) {
-        let message = publication.message().clone();
-        state.recent.note(now, message, mailed);
-    }
 }
 
 fn all_peers(state: &State) -> PeerSet {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::message::Message;
 use crate::router::PeerSet;
+use crate::shard::publication::Publication;
 use crate::time::Time;
 
 /// Publications remembered of one turn.
@@ -19,7 +20,7 @@ const PER_TURN_MAX: usize = 16;
 const NOTES_MAX: usize = 256;
 
 /// Bytes of the largest publication that is remembered: the memory held for this stays below 1 MiB.
-pub(crate) const SIZE_MAX: usize = 4 * 1024;
+const SIZE_MAX: usize = 4 * 1024;
 
 /// News of an interest takes tens of microseconds, on a crowded machine some milliseconds.
 const KEPT_FOR: Duration = Duration::from_millis(20);
@@ -41,8 +42,32 @@ struct Note {
 }
 
 impl Recent {
+    /// Remembers a publication, for those of `shards` that it has not been `mailed`. Answers whether the next one of this turn
+    /// may be worth remembering, too.
+    pub(crate) fn remember(
+        &mut self,
+        now: Time,
+        publication: &mut Publication<'_>,
+        mailed: PeerSet,
+        shards: u8,
+    ) -> bool {
+        if publication.retain {
+            self.forget(publication.topic);
+            return true;
+        }
+        let is_everywhere = mailed.len() + 1 == usize::from(shards);
+        if is_everywhere || !self.has_room(now) {
+            return false;
+        }
+        if publication.topic.len() + publication.payload.len() <= SIZE_MAX {
+            let message = publication.message().clone();
+            self.note(now, message, mailed);
+        }
+        true
+    }
+
     /// Whether there is room for another publication of this turn.
-    pub(crate) fn has_room(&mut self, now: Time) -> bool {
+    fn has_room(&mut self, now: Time) -> bool {
         if self.turn != now {
             self.turn = now;
             self.noted = 0;
@@ -51,7 +76,7 @@ impl Recent {
     }
 
     /// Remembers a publication and who has been mailed it. What is too old is forgotten.
-    pub(crate) fn note(&mut self, now: Time, message: Message, mailed: PeerSet) {
+    fn note(&mut self, now: Time, message: Message, mailed: PeerSet) {
         self.noted += 1;
         while self.notes.len() >= NOTES_MAX || self.notes.front().is_some_and(|note| note.at + KEPT_FOR < now) {
             self.notes.pop_front();
@@ -60,7 +85,7 @@ impl Recent {
     }
 
     /// A publication to `topic` has been mailed to all peers, wanted or not: those before it must not come behind it.
-    pub(crate) fn forget(&mut self, topic: &str) {
+    fn forget(&mut self, topic: &str) {
         self.notes.retain(|note| note.message.topic_bytes() != topic.as_bytes());
     }
 

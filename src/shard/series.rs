@@ -24,7 +24,6 @@ use crate::shard::known::Known;
 use crate::shard::pen::Target;
 use crate::shard::publication::Publication;
 use crate::shard::publish::Sender;
-use crate::shard::recent::SIZE_MAX;
 use crate::shard::state::State;
 use crate::time::Time;
 
@@ -140,7 +139,7 @@ fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<
             state.post(peer, Mail::Series { series: mailed.clone() });
         }
     }
-    remember(state, now, series, stamp, peers);
+    remember_first(state, now, series, stamp, peers);
     if series.qos == QoS::AtLeastOnce {
         let reason = if route.is_empty() { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
         // [MQTT5-4.3.2-4]
@@ -293,17 +292,11 @@ fn stamps(series: &Series<'_>, last: Stamp) -> impl Iterator<Item = Stamp> {
 }
 
 /// Remembers the first ones for a moment, for peers whose interest in them is still on its way.
-fn remember(state: &mut State, now: Time, series: &Series<'_>, stamp: Stamp, mailed: PeerSet) {
-    if mailed.len() + 1 == usize::from(state.options.shards) {
-        return;
-    }
+fn remember_first(state: &mut State, now: Time, series: &Series<'_>, stamp: Stamp, mailed: PeerSet) {
     for (packet, stamp) in series.packets().zip(stamps(series, stamp)) {
-        if !state.recent.has_room(now) {
+        let mut publication = publication(series, &packet, stamp, None);
+        if !state.recent.remember(now, &mut publication, mailed, state.options.shards) {
             return;
-        }
-        if series.topic.len() + packet.payload.len() <= SIZE_MAX {
-            let message = publication(series, &packet, stamp, None).message().clone();
-            state.recent.note(now, message, mailed);
         }
     }
 }
