@@ -51,8 +51,9 @@ impl<'a> Series<'a> {
     }
 
     /// The longest series to `topic`, a valid Topic Name, at the front of `buffer`, of at most `count_max` packets (at least
-    /// one); `None` if its first packet is not one of a series. Such a packet is whole and valid, has QoS 0 or 1, neither DUP nor RETAIN nor properties, at most
-    /// `packet_bytes_max` bytes and a payload of less than `payload_bytes_end`. Cost: one comparison of the topic a packet.
+    /// one); `None` if its first packet is not one of a series. Such a packet is whole and valid, has QoS 0 or 1, neither
+    /// DUP nor RETAIN nor properties, at most `packet_bytes_max` bytes and a payload of less than `payload_bytes_end`.
+    /// Cost: one comparison of the topic a packet.
     #[inline]
     pub fn find(
         version: ProtocolVersion,

@@ -1,8 +1,9 @@
 //! Searches of retained messages that one session is owed, in the order of its subscriptions.
 //!
 //! A search is there from SUBSCRIBE on and may begin once its SUBACK has been sent. A SUBSCRIBE takes the place of what is
-//! left of an earlier one to the same filter, as it finds everything that would; only what it names twice it gets twice. Any of them is found by its filter, so that a packet that ends a hundred
-//! thousand subscriptions does not look through them all for each.
+//! left of an earlier one to the same filter, as it finds everything that would; only what it names twice it gets twice.
+//! Any of them is found by its filter, so that a packet that ends a hundred thousand subscriptions does not look through
+//! them all for each.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -211,8 +211,8 @@ impl State {
         }
     }
 
-    /// The next receive is to go into a landing, unless what comes has to be opened first. One that goes on by itself is ended for it; what that still brings is
-    /// taken as ever.
+    /// The next receive is to go into a landing, unless what comes has to be opened first. One that goes on by itself is
+    /// ended for it; what that still brings is taken as ever.
     fn land(&mut self, connection: ConnectionId) {
         let wants = |socket: &&mut Socket| socket.is_staying() && socket.passage.is_none();
         let Some(socket) = self.sockets.socket(connection).filter(wants) else { return };
