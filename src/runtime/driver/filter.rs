@@ -272,7 +272,10 @@ pub(super) fn flush(state: &mut State, connection: ConnectionId) {
     if !bytes.is_empty() {
         state.counters.sent_bytes_total += bytes.len() as u64;
         socket.sending = Some(state.ring.send(socket.number(), tag(Operation::Send, connection), Chunk::from(bytes)));
-    } else if socket.is_finishing && !socket.is_half_closed {
+        return;
+    }
+    keep_spare(&mut state.spare, bytes);
+    if socket.is_finishing && !socket.is_half_closed {
         socket.is_half_closed = true;
         // An error means that the connection is gone already, which the receive finds out.
         let _ = SockRef::from(&socket.descriptor).shutdown(Shutdown::Write);
@@ -294,12 +297,17 @@ fn seal(transport: &mut Transport, chunk: &Chunk, done: &mut usize, into: &mut V
     Ok(())
 }
 
+/// A buffer for a later send, if there is not enough of them yet.
+fn keep_spare(spare: &mut Vec<Vec<u8>>, bytes: Vec<u8>) {
+    if spare.len() < SPARE_MAX && bytes.capacity() <= SPARE_BYTES_MAX {
+        spare.push(bytes);
+    }
+}
+
 /// Takes a send back that has left; answers the shard's chunk if all of that has.
 pub(super) fn sent(state: &mut State, connection: ConnectionId, sent: Chunk) -> Option<Chunk> {
     let bytes = sent.into_bytes();
-    if state.spare.len() < SPARE_MAX && bytes.capacity() <= SPARE_BYTES_MAX {
-        state.spare.push(bytes);
-    }
+    keep_spare(&mut state.spare, bytes);
     state.dirty.push(connection);
     let passage = state.sockets.socket(connection)?.passage.as_mut()?;
     let is_through = passage.out.as_ref().is_some_and(|(chunk, done)| *done == chunk.len());
