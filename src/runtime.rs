@@ -20,6 +20,7 @@ mod settings;
 mod shards;
 mod signals;
 mod socket;
+mod stays;
 mod system;
 mod throttle;
 mod unix;

@@ -280,6 +280,28 @@ counters! {
     receive_buffer_shortages_total,
     /// Passes of the driver's loop.
     turns_total,
+    /// Time the cores were awake, without the kernel's work for the rings, in microseconds.
+    busy_us_total,
+    /// Publications, of clients and of other cores, that stayed at most 50 us from when they could first be seen to the end of the turn that handed them out.
+    stays_to_50us_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 100 us.
+    stays_to_100us_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 200 us.
+    stays_to_200us_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 300 us.
+    stays_to_300us_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 500 us.
+    stays_to_500us_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 1 ms.
+    stays_to_1ms_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 2 ms.
+    stays_to_2ms_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 5 ms.
+    stays_to_5ms_total,
+    /// Publications, of clients and of other cores, that stayed longer than that and at most 10 ms.
+    stays_to_10ms_total,
+    /// Publications that stayed longer than 10 ms.
+    stays_longer_total,
     /// Times a sleeping shard was woken for mail.
     wake_ups_sent_total,
     /// Turns that ended with mail for which a channel had no room.

@@ -34,6 +34,7 @@ use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
 use super::socket::connection;
+use super::stays::Stays;
 use super::system::give_memory_back;
 use super::watch::Watch;
 use super::workers::{Answer, Jobs};
@@ -97,6 +98,7 @@ pub(super) struct Driver {
     is_mail_cut: bool,
     watch: Watch,
     givebacks: Givebacks,
+    stays: Stays,
 }
 
 impl Driver {
@@ -123,6 +125,7 @@ impl Driver {
             is_mail_cut: false,
             watch: Watch::default(),
             givebacks: Givebacks::default(),
+            stays: Stays::default(),
         })
     }
 
@@ -147,12 +150,13 @@ impl Driver {
     }
 
     fn turn(&mut self) -> io::Result<()> {
-        self.enter()?;
+        let sleeps = self.enter()?;
         if !self.is_mail_cut {
             self.state.ring.collect(&mut self.completions, TURN_COMPLETIONS_MAX);
         }
         let has_worked = !self.completions.is_empty();
         self.state.now = self.clock.now();
+        self.stays.begin(self.state.now, sleeps);
         self.state.turn = self.state.turn.wrapping_add(1);
         self.state.counters.turns_total += 1;
         self.state.shard.begin_turn();
@@ -178,11 +182,14 @@ impl Driver {
             self.state.shard.give_back();
             give_memory_back();
         }
+        let metrics = self.state.shard.metrics();
+        let publications = metrics.publish_received_total + metrics.mail_publish_received_total;
+        self.stays.end(self.clock.now(), publications, &mut self.state.counters);
         Ok(())
     }
 
-    /// Hands in the last turn's operations and sleeps if there is nothing to do.
-    fn enter(&mut self) -> io::Result<()> {
+    /// Hands in the last turn's operations and sleeps if there is nothing to do. Answers whether it may have slept.
+    fn enter(&mut self) -> io::Result<bool> {
         let mut wait = self.wait();
         let sleeps = !matches!(wait, Wait::Not);
         if sleeps && !self.mailbox.try_sleep() {
@@ -192,7 +199,7 @@ impl Driver {
         if sleeps {
             self.mailbox.wake_up();
         }
-        entered
+        entered.map(|()| sleeps)
     }
 
     fn wait(&self) -> Wait {
