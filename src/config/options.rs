@@ -112,7 +112,8 @@ options! {
     shards: struct Shards {
         /// CPUs to run on, as numbers and ranges. Unset: every CPU this process may use.
         cores: Option<Cores> = None, flag "--cores";
-        /// Number of shards. Unset: one for each CPU of `cores`. More shards than CPUs share them in turn.
+        /// Number of shards. Unset: one for each CPU of `cores`. More shards than CPUs take
+        /// turns on them, and wait for other programs there.
         count: Option<u8> = None, unit "shards", range 1 to SHARDS_MAX, flag "--shards";
     }
 

@@ -17,6 +17,7 @@ use std::io;
 use std::mem;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use self::accept::{adopt, Acceptors};
@@ -68,6 +69,8 @@ pub(super) struct Seat {
     pub(super) ring_sizes: RingSizes,
     pub(super) jobs: Jobs,
     pub(super) policy: Arc<Policy>,
+    /// Whether another shard runs on the same CPU.
+    pub(super) shares_cpu: bool,
 }
 
 /// How far a driver is from its end.
@@ -99,12 +102,13 @@ pub(super) struct Driver {
     watch: Watch,
     givebacks: Givebacks,
     stays: Stays,
+    shares_cpu: bool,
 }
 
 impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
-        let Seat { shard: id, listeners, doors, mailbox, ear, drained, clock, ring_sizes, .. } = seat;
+        let Seat { shard: id, listeners, doors, mailbox, ear, drained, clock, ring_sizes, shares_cpu, .. } = seat;
         let (gate, newcomers, limits) = (seat.gate, seat.newcomers, seat.limits);
         let ring = Ring::new(ring_sizes).map_err(explain)?;
         let mut state = State::new(shard, ring, gate, newcomers, limits, doors, seat.jobs);
@@ -126,6 +130,7 @@ impl Driver {
             watch: Watch::default(),
             givebacks: Givebacks::default(),
             stays: Stays::default(),
+            shares_cpu,
         })
     }
 
@@ -192,6 +197,10 @@ impl Driver {
     fn enter(&mut self) -> io::Result<bool> {
         let mut wait = self.wait();
         let sleeps = !matches!(wait, Wait::Not);
+        if sleeps && self.shares_cpu {
+            // The others may have mail for us, or bytes to be handed in for us to work on: more for the next turn.
+            thread::yield_now();
+        }
         if sleeps && !self.mailbox.try_sleep() {
             wait = Wait::Not;
         }

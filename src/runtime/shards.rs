@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::boot::{check_uring, choose_cpus, raise_locked_memory, raise_open_files};
 use super::certificates::{Librarian, SharedTls};
@@ -23,6 +23,7 @@ use super::passage::Door;
 use super::policy::{announce, load};
 use super::ring::RingSizes;
 use super::settings::Settings;
+use super::system::work_in_batches;
 use super::unix::UnixFile;
 use super::workers::Workers;
 use crate::limits::{Limits, SHARDS_MAX};
@@ -90,7 +91,7 @@ impl Shards {
         let clock = Clock::start();
         let policy = Arc::new(load(&settings.auth, &listeners.addresses, 0)?);
         let workers = Workers::new(settings, Arc::clone(&policy), clock).map_err(no_workers)?;
-        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers)?;
+        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers, &cpus)?;
         let replies = remotes.iter().map(Remote::reply).collect::<Result<Vec<_>, _>>().map_err(no_workers)?;
         workers.start(usize::from(settings.auth.workers), replies).map_err(no_workers)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
@@ -294,6 +295,7 @@ fn seats(
     tls: &[Option<SharedTls>],
     clock: Clock,
     workers: &Workers,
+    cpus: &[usize],
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
     let ring_sizes = RingSizes {
         submissions: SUBMISSIONS,
@@ -306,7 +308,7 @@ fn seats(
     let newcomers = Newcomers::new(&limits);
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
-    for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
+    for (((listeners, mailbox), &cpu), shard) in listeners.into_iter().zip(mailboxes).zip(cpus).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
@@ -326,6 +328,7 @@ fn seats(
             ring_sizes,
             jobs: workers.jobs(ShardId(shard)),
             policy: workers.policy(),
+            shares_cpu: cpus.iter().filter(|&&other| other == cpu).count() > 1,
         });
     }
     Ok((seats, remotes))
@@ -353,6 +356,14 @@ where
         .map_err(|error| RuntimeError::Executor { shard, error: error.to_string() })
 }
 
+/// Shards of one CPU would stop each other whenever one has mail for the other. If each works until it has nothing to do,
+/// turns have more to do and a message costs less than half.
+fn share_cpu(shard: ShardId) {
+    if let Err(error) = work_in_batches() {
+        warn!(shard = shard.0, %error, "cannot share a CPU in batches: messages between shards cost more");
+    }
+}
+
 fn drive<F>(
     seat: Seat,
     make_shard: &F,
@@ -363,6 +374,9 @@ where
     F: Fn(ShardId) -> Shard,
 {
     let shard = seat.shard;
+    if seat.shares_cpu {
+        share_cpu(shard);
+    }
     let mut driver = Driver::new(seat, make_shard(shard))?;
     // Both fail only when the starter has given up.
     let _ = notices.send(Notice::Ready { shard, ring: driver.ring() });

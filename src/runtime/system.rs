@@ -73,6 +73,22 @@ pub(super) fn allowed_cpus() -> io::Result<Vec<usize>> {
     Ok((0..bits).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect())
 }
 
+/// Tells the scheduler that this thread works in batches: when something comes for it, it waits for its turn instead of
+/// stopping whoever has the CPU. Does nothing where an operator has chosen another policy than the usual one.
+pub(super) fn work_in_batches() -> io::Result<()> {
+    // SAFETY: takes numbers only; the parameters are a valid structure that is read.
+    let answer = unsafe {
+        if libc::sched_getscheduler(0) != libc::SCHED_OTHER {
+            return Ok(());
+        }
+        libc::sched_setscheduler(0, libc::SCHED_BATCH, &libc::sched_param { sched_priority: 0 })
+    };
+    if answer != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Ignores a signal in the whole process.
 pub(super) fn ignore(signal: i32) {
     // SAFETY: sets a disposition that runs no code.
@@ -168,6 +184,21 @@ mod tests {
     #[test]
     fn some_cpu_is_allowed() {
         assert!(!allowed_cpus().expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_works_in_batches_leaves_others_as_they_are() {
+        let policy = || {
+            // SAFETY: takes and answers a number.
+            unsafe { libc::sched_getscheduler(0) }
+        };
+        let before = policy();
+        let thread = thread::spawn(move || {
+            work_in_batches().expect("everybody may");
+            policy()
+        });
+        let expected = if before == libc::SCHED_OTHER { libc::SCHED_BATCH } else { before };
+        assert_eq!((thread.join().expect("no panic"), policy()), (expected, before));
     }
 
     #[test]
