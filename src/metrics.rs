@@ -15,9 +15,12 @@ macro_rules! counters {
                 [$((stringify!($name), self.$name, concat!($($help),+).trim_ascii()),)+].into_iter()
             }
 
-            /// Adds another shard's rows to these.
+            /// Adds another shard's rows to these. Retained messages are the same ones on every shard, so of them it is
+            /// the greater number.
             pub fn add(&mut self, other: &Metrics) {
+                let retained_now = self.retained_now.max(other.retained_now);
                 $(self.$name = self.$name.wrapping_add(other.$name);)+
+                self.retained_now = retained_now;
             }
         }
     };
@@ -146,8 +149,9 @@ mod tests {
 
     #[test]
     fn rows_carry_name_value_and_help() {
-        let mut metrics = Metrics { takeovers_total: 3, ..Metrics::default() };
-        metrics.add(&Metrics { takeovers_total: 4, ..Metrics::default() });
+        let mut metrics = Metrics { takeovers_total: 3, retained_now: 8, ..Metrics::default() };
+        metrics.add(&Metrics { takeovers_total: 4, retained_now: 7, ..Metrics::default() });
+        assert_eq!(metrics.retained_now, 8, "both know the same ones");
         let (_, value, help) = metrics.rows().find(|row| row.0 == "takeovers_total").expect("the row is there");
         assert_eq!(value, 7);
         assert_eq!(help, "Connections taken over by a newer one with the same client id.");
