@@ -18,6 +18,7 @@ mod password;
 mod policy;
 mod rules;
 mod scram;
+mod throttle;
 mod tree;
 mod verdict;
 
@@ -32,4 +33,5 @@ pub use self::password::{user_of, PasswordFile};
 pub use self::policy::{Ask, Judgement, Policy};
 pub use self::rules::{Access, Rules};
 pub use self::scram::{Exchange, ScramError, ScramFile, Verifier, SCRAM_ITERATIONS, SCRAM_METHOD, SCRAM_SALT_BYTES};
+pub use self::throttle::{shorten, Throttle};
 pub use self::verdict::{question_of, Verdict};

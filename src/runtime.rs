@@ -22,7 +22,6 @@ mod signals;
 mod socket;
 mod stays;
 mod system;
-mod throttle;
 mod unix;
 mod watch;
 mod workers;

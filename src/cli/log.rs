@@ -18,7 +18,12 @@ use crate::config::{Log, LogFormat, LogLevel};
 pub(crate) fn start_log(log: &Log) {
     let level = filter_of(log.level);
     // Libraries speak up only when something is wrong: their inner life would bury ours.
-    let filter = Targets::new().with_target("corecast", level).with_default(level.min(LevelFilter::WARN));
+    let filter = Targets::new()
+        .with_target("corecast", level)
+        // Its warnings are about what clients send, such as an address where the name of a server belongs, a line a
+        // connection; what it refuses we say ourselves.
+        .with_target("rustls", level.min(LevelFilter::ERROR))
+        .with_default(level.min(LevelFilter::WARN));
     match log.format {
         LogFormat::Human => {
             let coloured = stderr().is_terminal() && env::var_os("NO_COLOR").is_none();

@@ -15,13 +15,9 @@ use tracing::warn;
 use super::control::{Clock, Reply};
 use super::service::Service;
 use super::settings::Settings;
-use super::throttle::Throttle;
-use crate::auth::{Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal};
+use crate::auth::{shorten, Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal, Throttle};
 use crate::shard::{ConnectionId, ShardId};
 use crate::time::Time;
-
-/// Characters of a name in the log.
-const NAME_CHARACTERS_MAX: usize = 64;
 
 /// Credentials to check.
 #[derive(Debug)]
@@ -174,11 +170,10 @@ impl Office {
     /// One line for each refusal, as long as there are not too many.
     fn tell(&self, credentials: &Credentials, refusal: Refusal, error: Option<JwtError>, now: Time) {
         let Some(untold) = lock(&self.throttle).pass(now) else { return };
-        let short = |text: &str| text.chars().take(NAME_CHARACTERS_MAX).collect::<String>();
         warn!(
             address = credentials.address.map(tracing::field::display),
-            username = credentials.username.as_deref().map(short),
-            client_id = short(&credentials.client_id),
+            username = credentials.username.as_deref().map(shorten),
+            client_id = shorten(&credentials.client_id),
             token = error.map(tracing::field::display),
             untold = (untold > 0).then_some(untold),
             reason = %refusal,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
-use crate::auth::{Grant, Policy};
+use crate::auth::{shorten, Grant, Policy};
 use crate::mqtt::{ReasonCode, TopicFilter};
 use crate::router::SessionKey;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
@@ -13,11 +13,14 @@ use crate::shard::fault::Fault;
 use crate::shard::state::{Client, State};
 use crate::time::Time;
 
-/// Whether a client may publish to a topic; counts if it may not.
-pub(crate) fn may_write(state: &mut State, session: SessionKey, topic: &str) -> bool {
+/// Whether a client may publish to a topic; counts and tells if it may not.
+pub(crate) fn may_write(state: &mut State, now: Time, session: SessionKey, topic: &str) -> bool {
     let rules = state.client(session).and_then(Client::rules);
     let allowed = rules.is_none_or(|rules| rules.may_write(topic));
-    state.metrics.publish_denied_total += u64::from(!allowed);
+    if !allowed {
+        state.metrics.publish_denied_total += 1;
+        tell(state, now, session, topic, "a client may not publish there");
+    }
     allowed
 }
 
@@ -36,13 +39,25 @@ pub(crate) fn may_read(client: &Client, topic: &str) -> bool {
     client.rules().is_none_or(|rules| rules.may_read(topic))
 }
 
-/// Whether a subscription can bring a client anything; counts if not.
-pub(crate) fn may_subscribe(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> bool {
+/// Whether a subscription can bring a client anything; counts and tells if not.
+pub(crate) fn may_subscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicFilter<'_>) -> bool {
     let inner = filter.share().map_or(filter, |share| share.filter);
     let rules = state.client(session).and_then(Client::rules);
     let allowed = rules.is_none_or(|rules| rules.may_subscribe(inner.as_str()));
-    state.metrics.subscriptions_denied_total += u64::from(!allowed);
+    if !allowed {
+        state.metrics.subscriptions_denied_total += 1;
+        tell(state, now, session, filter.as_str(), "a client may not subscribe to that");
+    }
     allowed
+}
+
+/// One line for what was denied, as long as there are not too many.
+fn tell(state: &mut State, now: Time, session: SessionKey, topic: &str, what: &'static str) {
+    let Some(untold) = state.denials.pass(now) else { return };
+    let Some(client) = state.client(session) else { return };
+    let username = client.grant.as_deref().and_then(|grant| grant.username.as_deref()).map(shorten);
+    let (client_id, topic) = (shorten(&client.session.client_id), shorten(topic));
+    warn!(username, client_id, topic, untold = (untold > 0).then_some(untold), "{what}");
 }
 
 /// What a session keeps of a grant: nothing of one that says nothing.

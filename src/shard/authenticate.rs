@@ -3,9 +3,9 @@
 use std::mem;
 use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, field, warn};
 
-use crate::auth::{Credentials, Grant, Refusal};
+use crate::auth::{shorten, Credentials, Grant, Refusal};
 use crate::connection::Phase;
 use crate::mqtt::{Connect, ReasonCode};
 use crate::shard::connect::refuse_connect;
@@ -88,11 +88,12 @@ pub(crate) fn on_judged(
     let Some(slot) = state.slot_mut(id).filter(|slot| slot.connection.phase == Phase::AwaitingVerdict) else { return };
     slot.connection.phase = Phase::AwaitingConnect;
     let Some(mut suspended) = state.suspended.remove(&id) else { return };
+    // Whoever has checked it has told; that there was no room, or that the files have changed since, only we know.
+    let is_told = answer.as_ref().is_err_and(|refusal| *refusal != Refusal::Busy);
     let answer = answer.and_then(|grant| {
         if generation == state.policy.generation {
             return Ok(grant);
         }
-        // The files have changed meanwhile.
         state.policy.renew(&grant, &suspended.client_id).ok_or(Refusal::BadCredentials)
     });
     match answer {
@@ -105,17 +106,33 @@ pub(crate) fn on_judged(
             state.suspended.insert(id, suspended);
             state.effects.push(Effect::Reread { connection: id, unread });
         }
-        Err(refusal) => refuse(state, now, id, refusal),
+        Err(refusal) => {
+            if !is_told {
+                tell(state, now, id, &suspended.client_id, refusal);
+            }
+            refuse(state, now, id, refusal);
+        }
     }
 }
 
 /// Nobody has answered in time.
 pub(crate) fn on_verdict_late(state: &mut State, now: Time, id: ConnectionId) {
-    state.suspended.remove(&id);
+    if let Some(suspended) = state.suspended.remove(&id) {
+        tell(state, now, id, &suspended.client_id, Refusal::Unavailable);
+    }
     if let Some(slot) = state.slot_mut(id) {
         slot.connection.phase = Phase::AwaitingConnect;
     }
     refuse(state, now, id, Refusal::Unavailable);
+}
+
+/// One line for a client that is refused here, as long as there are not too many; who checks credentials tells of those it
+/// refuses itself.
+pub(crate) fn tell(state: &mut State, now: Time, id: ConnectionId, client_id: &str, refusal: Refusal) {
+    let Some(untold) = state.refusals.pass(now) else { return };
+    let address = state.slot(id).and_then(|slot| slot.connection.address).map(field::display);
+    let untold = (untold > 0).then_some(untold);
+    warn!(address, client_id = shorten(client_id), untold, reason = %refusal, "a client is not let in");
 }
 
 /// Tells a client that it is not let in. An unknown user and a wrong password look the same.

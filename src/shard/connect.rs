@@ -16,7 +16,7 @@ use crate::mqtt::{
 use crate::router::SessionKey;
 use crate::session::{Session, Will};
 use crate::shard::allowed::kept;
-use crate::shard::authenticate::{refuse, suspend, Admitted};
+use crate::shard::authenticate::{refuse, suspend, tell, Admitted};
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
@@ -71,7 +71,10 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     let identity = state.slot(id).and_then(|slot| slot.connection.identity.as_deref());
     match state.policy.ask(client_id, identity, packet.username, packet.password) {
         Ask::Grant(grant) => admit(state, now, id, packet, assigned, Admitted { grant, ends_at: None }),
-        Ask::Refuse(refusal) => refuse(state, now, id, refusal),
+        Ask::Refuse(refusal) => {
+            tell(state, now, id, client_id, refusal);
+            refuse(state, now, id, refusal);
+        }
         Ask::Judge => {
             suspend(state, id, packet, assigned, unread);
             return false;

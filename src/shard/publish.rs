@@ -144,7 +144,7 @@ fn on_decoded(
             return Ok(false);
         }
     }
-    if memory.is_none() && !may_write(state, sender.session, &topic) {
+    if memory.is_none() && !may_write(state, now, sender.session, &topic) {
         // Who cannot be told is acknowledged as if all were well, as other brokers do.
         let can_be_told = sender.version == ProtocolVersion::V5 && packet.packet_id.is_some();
         let outcome = if can_be_told { ReasonCode::NotAuthorized } else { ReasonCode::Success };
@@ -168,7 +168,7 @@ fn on_decoded(
 
 /// Publishes a will whose time has come [MQTT5-3.1.2-8] [MQTT311-3.1.2-8].
 pub(crate) fn publish_will(state: &mut State, now: Time, session: SessionKey, will: &Will) {
-    if !may_write(state, session, &will.topic) {
+    if !may_write(state, now, session, &will.topic) {
         return;
     }
     state.metrics.wills_published_total += 1;

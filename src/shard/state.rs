@@ -9,7 +9,7 @@ use std::time::Duration;
 use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
-use crate::auth::{Grant, Policy, Rules};
+use crate::auth::{Grant, Policy, Rules, Throttle};
 use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
@@ -172,6 +172,10 @@ pub(crate) struct State {
     /// Set once the process ends: by when everybody must be gone.
     pub(crate) draining: Option<Time>,
     pub(crate) metrics: Metrics,
+    /// Log lines of clients that are not let in.
+    pub(crate) refusals: Throttle,
+    /// Log lines of what clients may not.
+    pub(crate) denials: Throttle,
     /// Reused by every publication.
     pub(crate) route: Route,
     /// Reused by every publication.
@@ -216,6 +220,8 @@ impl State {
             recent: Recent::default(),
             draining: None,
             metrics: Metrics::default(),
+            refusals: Throttle::default(),
+            denials: Throttle::default(),
             route: Route::default(),
             encoder: Encoder::default(),
             workbench: Workbench::default(),

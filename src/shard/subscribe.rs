@@ -46,7 +46,7 @@ pub(crate) fn on_subscribe(
             return Ok(begun.cut(state, id));
         }
         let (next, filter, options) = filter?;
-        let code = match check(state, session, filter) {
+        let code = match check(state, now, session, filter) {
             Err(refused) => refused,
             Ok(()) => {
                 let (key, is_new) = subscribe(state, now, session, filter, options, packet.subscription_identifier);
@@ -146,13 +146,13 @@ fn send_suback(state: &mut State, now: Time, pending: PendingSuback) {
 }
 
 /// Whether one filter may be subscribed to.
-fn check(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Result<(), ReasonCode> {
+fn check(state: &mut State, now: Time, session: SessionKey, filter: TopicFilter<'_>) -> Result<(), ReasonCode> {
     let limits = &state.options.limits;
     if filter.as_str().len() > limits.topic_bytes_max || filter.level_count() > limits.topic_levels_max {
         state.metrics.topics_refused_total += 1;
         return Err(ReasonCode::TopicFilterInvalid);
     }
-    if !may_subscribe(state, session, filter) {
+    if !may_subscribe(state, now, session, filter) {
         return Err(ReasonCode::NotAuthorized);
     }
     let subscriptions_max = state.options.limits.subscriptions_max;
