@@ -192,7 +192,7 @@ pub(crate) struct RunArguments {
     pub(crate) quiet: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct TlsArguments {
     /// All connections speak TLS
     #[arg(long, requires = "trust", help_heading = "TLS")]
@@ -212,6 +212,12 @@ pub(crate) struct TlsArguments {
     /// The name the broker's certificate has to be for [default: the host of --broker]
     #[arg(long, value_name = "NAME", requires = "tls", help_heading = "TLS")]
     pub(crate) server_name: Option<String>,
+    /// Speak this version only: 1.2 or 1.3 [default: the newest that the broker speaks]
+    #[arg(long, value_name = "VERSION", value_parser = ["1.2", "1.3"], requires = "tls", help_heading = "TLS")]
+    pub(crate) tls_version: Option<String>,
+    /// Take sessions up again as soon as the broker has given tickets; else each handshake is a whole one
+    #[arg(long, requires = "tls", help_heading = "TLS")]
+    pub(crate) resume: bool,
 }
 
 #[cfg(test)]
@@ -236,6 +242,8 @@ mod tests {
             &["loadgen", "p2p", "--burst", "2"],
             &["loadgen", "p2p", "--password", "x"],
             &["loadgen", "p2p", "--tls"],
+            &["loadgen", "p2p", "--resume"],
+            &["loadgen", "p2p", "--tls", "--insecure", "--tls-version", "1.1"],
             &["loadgen", "p2p", "--ca", "ca.pem"],
             &["loadgen", "p2p", "--tls", "--ca", "ca.pem", "--insecure"],
             &["loadgen", "p2p", "--tls", "--insecure", "--cert", "client.pem"],

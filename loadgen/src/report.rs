@@ -75,6 +75,8 @@ pub(crate) struct ConnectReport {
     pub(crate) ready: u64,
     pub(crate) failed: u64,
     pub(crate) closed_by_broker: u64,
+    /// Handshakes that took a session up again.
+    pub(crate) resumed: u64,
     pub(crate) elapsed_s: f64,
     pub(crate) per_s: f64,
     pub(crate) latency: Option<Latency>,

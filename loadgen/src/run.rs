@@ -19,6 +19,7 @@ use crate::report::{
 };
 use crate::system::{interruption, raise_open_files};
 use crate::tally::histogram;
+use crate::tls::Terms;
 use crate::usage::{own_cpu, usage, Cpu, Usage};
 
 /// A thread busier than this had no time left to be on time.
@@ -145,6 +146,7 @@ impl Run {
         let connect = &mut report.connect;
         connect.failed = totals.connect_failed;
         connect.closed_by_broker = totals.closed;
+        connect.resumed = self.options.tls.as_ref().map_or(0, Terms::resumed);
         connect.latency = sum.connect.or(connect.latency);
         connect.per_s = per_second(totals.connected as f64, connect.elapsed_s);
         connect.faults = sum.faults;

@@ -27,6 +27,9 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
     let connected = count(connect.ready);
     write!(out, "  connect    {connected} ready in {:.2} s ({:.0}/s)", connect.elapsed_s, connect.per_s)?;
     write_latency(connect.latency, out)?;
+    if connect.resumed > 0 {
+        writeln!(out, "             {} sessions taken up again", count(connect.resumed))?;
+    }
     for (reason, times) in &connect.faults {
         writeln!(out, "             {times} x {reason}")?;
     }

@@ -7,10 +7,14 @@ mod reasons;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tickets;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, WriteTraffic};
-use rustls::Error;
+use rustls::{Error, HandshakeKind};
 
 use self::reasons::reason_of;
 
@@ -33,6 +37,8 @@ pub(crate) struct Tls {
     waiting: Vec<u8>,
     /// What is sent as soon as the handshake is over.
     early: Vec<u8>,
+    /// Where sessions that are taken up again are counted, of all connections.
+    resumed: Arc<AtomicU64>,
     is_open: bool,
     has_ended: bool,
 }
@@ -42,7 +48,8 @@ impl Tls {
     pub(crate) fn new(terms: &Terms, out: &mut Vec<u8>) -> Result<Tls, &'static str> {
         let connection = UnbufferedClientConnection::new(terms.config(), terms.server_name());
         let connection = connection.map_err(|error| reason_of(&error))?;
-        let mut tls = Tls { connection, waiting: Vec::new(), early: Vec::new(), is_open: false, has_ended: false };
+        let (waiting, early, resumed) = (Vec::new(), Vec::new(), terms.counter());
+        let mut tls = Tls { connection, waiting, early, resumed, is_open: false, has_ended: false };
         tls.receive(&mut [], &mut [], out)?;
         Ok(tls)
     }
@@ -106,6 +113,8 @@ impl Tls {
         self.waiting.extend_from_slice(&records[used..]);
         if !self.is_open && !self.connection.is_handshaking() {
             self.is_open = true;
+            let is_resumed = self.connection.handshake_kind() == Some(HandshakeKind::Resumed);
+            self.resumed.fetch_add(u64::from(is_resumed), Ordering::Relaxed);
             let early = std::mem::take(&mut self.early);
             self.send(&early, out)?;
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use anyhow::{anyhow, ensure, Context, Result};
@@ -10,8 +11,10 @@ use rustls::client::Resumption;
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, InconsistentKeys, RootCertStore, SignatureScheme};
 
+use super::tickets::Tickets;
 use crate::arguments::TlsArguments;
 
 /// How all connections of a run speak TLS.
@@ -19,6 +22,8 @@ use crate::arguments::TlsArguments;
 pub(crate) struct Terms {
     config: Arc<ClientConfig>,
     server_name: ServerName<'static>,
+    /// Sessions that were taken up again.
+    resumed: Arc<AtomicU64>,
 }
 
 impl Terms {
@@ -28,8 +33,12 @@ impl Terms {
         let server_name = ServerName::try_from(name.to_owned())
             .map_err(|_| anyhow!("--server-name {name}: neither a name of DNS nor an address"))?;
         let provider = Arc::new(ring::default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+        let versions = match arguments.tls_version.as_deref() {
+            Some("1.2") => &[&TLS12][..],
+            Some(_) => &[&TLS13],
+            None => &[&TLS13, &TLS12],
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions)?;
         let builder = match &arguments.ca {
             Some(ca) => builder.with_root_certificates(read_roots(ca)?),
             None => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyBroker(provider))),
@@ -42,9 +51,19 @@ impl Terms {
             }
             _ => builder.with_no_client_auth(),
         };
-        // Every handshake is a whole one, so that a figure of handshakes says of which.
-        config.resumption = Resumption::disabled();
-        Ok(Terms { config: Arc::new(config), server_name })
+        // Without being asked for every handshake is a whole one, so that a figure of handshakes says of which.
+        config.resumption =
+            if arguments.resume { Resumption::store(Arc::new(Tickets::default())) } else { Resumption::disabled() };
+        Ok(Terms { config: Arc::new(config), server_name, resumed: Arc::default() })
+    }
+
+    /// Sessions that have been taken up again so far.
+    pub(crate) fn resumed(&self) -> u64 {
+        self.resumed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.resumed)
     }
 
     pub(super) fn config(&self) -> Arc<ClientConfig> {

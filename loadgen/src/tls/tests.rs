@@ -12,12 +12,12 @@ use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use super::{Terms, Tls};
 use crate::arguments::TlsArguments;
 
-fn believing() -> Terms {
-    let arguments = TlsArguments { tls: true, insecure: true, ca: None, cert: None, key: None, server_name: None };
+fn terms(resume: bool) -> Terms {
+    let arguments = TlsArguments { tls: true, insecure: true, resume, ..TlsArguments::default() };
     Terms::read(&arguments, "localhost").expect("no file is needed")
 }
 
-fn server(version: &'static SupportedProtocolVersion) -> ServerConnection {
+fn server(version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
     let made = generate_simple_self_signed(["other.example".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -26,7 +26,7 @@ fn server(version: &'static SupportedProtocolVersion) -> ServerConnection {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .expect("a pair");
-    ServerConnection::new(Arc::new(config)).expect("a configuration")
+    Arc::new(config)
 }
 
 /// The client and what it has received.
@@ -40,9 +40,14 @@ struct Ends {
 
 impl Ends {
     fn new(version: &'static SupportedProtocolVersion) -> Ends {
+        Ends::by(&terms(false), server(version))
+    }
+
+    fn by(terms: &Terms, server: Arc<ServerConfig>) -> Ends {
         let mut to_server = Vec::new();
-        let client = Tls::new(&believing(), &mut to_server).expect("it begins");
-        Ends { client, server: server(version), to_server, heard: Vec::new(), records: Vec::new() }
+        let client = Tls::new(terms, &mut to_server).expect("it begins");
+        let server = ServerConnection::new(server).expect("a configuration");
+        Ends { client, server, to_server, heard: Vec::new(), records: Vec::new() }
     }
 
     /// Carries bytes both ways in pieces until there are none; answers what the server has heard.
@@ -97,6 +102,21 @@ fn what_is_said_before_and_after_the_handshake_arrives_however_it_is_cut() {
             ends.talk(step);
             assert!(ends.client.has_ended());
             assert_eq!(ends.server.reader().read(&mut [0; 8]).expect("it has ended in order"), 0);
+        }
+    }
+}
+
+#[test]
+fn sessions_are_taken_up_again_if_that_is_asked_for() {
+    for version in [&TLS12, &TLS13] {
+        for (resume, expected) in [(false, 0), (true, 2)] {
+            let (terms, server) = (terms(resume), server(version));
+            for _ in 0..3 {
+                let mut ends = Ends::by(&terms, Arc::clone(&server));
+                ends.talk(usize::MAX);
+                assert!(ends.client.is_open());
+            }
+            assert_eq!(terms.resumed(), expected);
         }
     }
 }
