@@ -53,11 +53,14 @@ class Broker:
     def is_alive(self):
         return self.process.poll() is None
 
-    def log(self):
-        """What the broker wrote so far, the end of it if it is long."""
+    def lines(self):
+        """What the broker wrote so far."""
         self.stderr.seek(0)
-        text = self.stderr.read().decode(errors="replace")
-        return "--- the broker's own words:\n" + text[-8_000:]
+        return self.stderr.read().decode(errors="replace").splitlines()
+
+    def log(self):
+        """The same for people, the end of it if it is long."""
+        return "--- the broker's own words:\n" + "\n".join(self.lines())[-8_000:]
 
     def stop(self):
         """SIGTERM, and the exit code has to be 0."""

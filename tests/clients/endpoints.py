@@ -6,18 +6,25 @@ import subprocess
 
 from broker import HOST, free_port
 
-DAYS = "30"
+# Long enough that the broker does not warn of their end.
+DAYS = "90"
 
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """A port and what a client needs to use it: files of certificates, or none."""
+    """A port and what a client needs to use it: files of certificates, or none, and a name with a password, or none."""
 
     name: str
     port: int
     ca: str = ""
     certificate: str = ""
     key: str = ""
+    username: str = ""
+    password: str = ""
+
+    @property
+    def files(self):
+        return self.ca, self.certificate, self.key
 
 
 def make_endpoints(folder):

@@ -27,8 +27,16 @@ SESSION_EXPIRY_S = 300
 PATIENCE_S = 60
 
 
+# paho says what clients before 5.0 were told at CONNECT in the codes of 5.0.
+OLD_CODES = {0x80: 3, 0x84: 1, 0x85: 2, 0x86: 4, 0x87: 5, 0x88: 3}
+
+
 class ClientError(Exception):
-    """A client was refused, or ended when it should not."""
+    """A client was refused, or ended when it should not; with the code it was told, if the kit says which."""
+
+    def __init__(self, text, code=None):
+        super().__init__(text)
+        self.code = code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +106,7 @@ class Mosquitto:
         words = [program, "-h", HOST, "-p", str(endpoint.port), "-V", self.versions[version]]
         words += ["--cafile", endpoint.ca] if endpoint.ca else []
         words += ["--cert", endpoint.certificate, "--key", endpoint.key] if endpoint.certificate else []
+        words += ["-u", endpoint.username, "-P", endpoint.password] if endpoint.username else []
         return words
 
     def publish(self, version, message):
@@ -105,8 +114,12 @@ class Mosquitto:
         words += ["-r"] if message.retain else []
         words += ["-s"] if message.payload else ["-n"]
         run = subprocess.run(words, input=message.payload, capture_output=True, check=False)
+        said = run.stderr.decode(errors="replace")
         if run.returncode != 0:
-            raise ClientError(f"{' '.join(words)}: exit code {run.returncode}: {run.stderr.decode(errors='replace')}")
+            raise ClientError(f"{' '.join(words)}: exit code {run.returncode}: {said}", run.returncode)
+        if "failed: Not authorized" in said:
+            # What PUBACK says it says in words alone, and its exit code is 0.
+            raise ClientError(f"mosquitto_pub: {said}", 0x87)
 
     def subscribe(self, version, topic_filter, qos, options=Options()):
         # Lines at once (stdbuf) and debug output (-d), which says when the subscription is confirmed.
@@ -147,7 +160,9 @@ class MosquittoSubscriber:
                 topic, payload = rest.rsplit(" ", 1)
                 self.inbox.put(Message(topic, bytes.fromhex(payload), int(qos), retain == "1"))
             elif line.startswith("Subscribed "):
-                self.confirmed.put("subscribed")
+                code = int(line.rsplit(" ", 1)[1])
+                refused = ClientError(f"mosquitto_sub: {line}", code)
+                self.confirmed.put("subscribed" if code < 0x80 else refused)
             else:
                 said.append(line)
         ended = ClientError("mosquitto_sub ended; it said: " + " / ".join(said[-10:]))
@@ -191,6 +206,9 @@ class Paho:
             sent.wait_for_publish(PATIENCE_S)
             if not sent.is_published():
                 raise ClientError(f"paho: {message} was not confirmed")
+            code = client.published.next()
+            if code.is_failure:
+                raise ClientError(f"paho: {message} was refused: {code}", code.value)
         finally:
             client.close()
 
@@ -200,7 +218,7 @@ class Paho:
         codes = client.confirmed.next()
         if any(code.is_failure for code in codes):
             client.close()
-            raise ClientError(f"paho: subscription refused: {codes}")
+            raise ClientError(f"paho: subscription refused: {codes}", codes[0].value)
         return client
 
     def close(self):
@@ -210,12 +228,14 @@ class Paho:
 class PahoClient:
     def __init__(self, kit, version, options):
         self.inbox, self.confirmed, self.connected = options.inbox_or_new(), Inbox(), Inbox()
+        self.published = Inbox()
         arguments = {"protocol": kit.versions[version], "reconnect_on_failure": False}
         if version != "5.0":
             arguments["clean_session"] = not options.client_id
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, options.client_id or fresh_id("p"), **arguments)
         self.client.on_connect = lambda _client, _data, _flags, reason, _properties: self.connected.put(reason)
         self.client.on_subscribe = lambda _client, _data, _id, codes, _properties: self.confirmed.put(codes)
+        self.client.on_publish = lambda _client, _data, _id, reason, _properties: self.published.put(reason)
         self.client.on_message = self.on_message
         self.client.on_disconnect = self.on_disconnect
         if options.will:
@@ -227,12 +247,15 @@ class PahoClient:
             connect["properties"].SessionExpiryInterval = SESSION_EXPIRY_S if options.client_id else 0
         if kit.endpoint.ca:
             self.client.tls_set(kit.endpoint.ca, kit.endpoint.certificate or None, kit.endpoint.key or None)
+        if kit.endpoint.username:
+            self.client.username_pw_set(kit.endpoint.username, kit.endpoint.password)
         self.client.connect(HOST, kit.endpoint.port, **connect)
         self.client.loop_start()
         reason = self.connected.next()
         if reason.is_failure:
             self.close()
-            raise ClientError(f"paho: connection refused: {reason}")
+            code = reason.value if version == "5.0" else OLD_CODES[reason.value]
+            raise ClientError(f"paho: connection refused: {reason}", code)
 
     def on_message(self, _client, _data, message):
         self.inbox.put(Message(message.topic, message.payload, message.qos, message.retain))
@@ -265,7 +288,7 @@ class MqttJs:
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mqttjs.js")
         environment = dict(os.environ, NODE_PATH=modules)
         self.process = subprocess.Popen(
-            ["node", script, HOST, str(endpoint.port), endpoint.ca, endpoint.certificate, endpoint.key],
+            ["node", script, HOST, str(endpoint.port), *endpoint.files, endpoint.username, endpoint.password],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -283,7 +306,7 @@ class MqttJs:
                 message = Message(event["topic"], payload, event["qos"], event["retain"])
                 self.inboxes[number].put(message)
             elif event["event"] == "failed":
-                self.answers[number].put(ClientError(f"mqtt.js: {event['why']}"))
+                self.answers[number].put(ClientError(f"mqtt.js: {event['why']}", event["code"]))
             else:
                 self.answers[number].put(event["event"])
         for inbox in [*self.answers.values(), *self.inboxes.values()]:

@@ -73,7 +73,11 @@ class Client:
         assert self.events.get(timeout=PATIENCE_S)[0] == "unsubscribed"
 
     def publish(self, topic, payload):
-        self.client.publish(topic, payload, qos=1).wait_for_publish(PATIENCE_S)
+        self.publish_all([topic], payload)
+
+    def publish_all(self, topics, payload):
+        for sent in [self.client.publish(topic, payload, qos=1) for topic in topics]:
+            sent.wait_for_publish(PATIENCE_S)
 
     def close(self):
         self.client.disconnect()

@@ -8,7 +8,8 @@ const mqtt = require("mqtt");
 
 const [host, port] = [process.argv[2], Number(process.argv[3])];
 // Files, or nothing.
-const [ca, cert, key] = process.argv.slice(4).map((path) => (path ? fs.readFileSync(path) : undefined));
+const [ca, cert, key] = process.argv.slice(4, 7).map((path) => (path ? fs.readFileSync(path) : undefined));
+const [username, password] = process.argv.slice(7).map((text) => text || undefined);
 const levels = { "3.1": 3, "3.1.1": 4, "5.0": 5 };
 const clients = new Map();
 
@@ -26,6 +27,8 @@ function connectOptions(command) {
     ca,
     cert,
     key,
+    username,
+    password,
     protocolVersion: level,
     protocolId: level === 3 ? "MQIsdp" : "MQTT",
     clientId: command.clientId,
@@ -46,7 +49,7 @@ function connectOptions(command) {
 function connect(command, onConnected) {
   const client = mqtt.connect(connectOptions(command));
   clients.set(command.client, client);
-  client.on("error", (error) => say(command.client, "failed", { why: String(error) }));
+  client.on("error", (error) => answer(command, error));
   client.on("message", (topic, payload, packet) => {
     const { qos, retain } = packet;
     say(command.client, "message", { topic, payload: payload.toString("base64"), qos, retain });
@@ -67,8 +70,9 @@ const actions = {
   subscribe(command) {
     connect(command, (client) => {
       client.subscribe(command.filter, { qos: command.qos }, (error, granted) => {
-        const refused = (granted || []).find((grant) => grant.qos >= 0x80);
-        answer(command, error || (refused && new Error("refused: " + JSON.stringify(refused))));
+        const codes = error && error.packet ? error.packet.granted : (granted || []).map((grant) => grant.qos);
+        const code = codes.find((code) => code >= 0x80);
+        answer(command, code === undefined ? error : Object.assign(error || new Error("refused"), { code }));
       });
     });
   },
@@ -86,7 +90,8 @@ const actions = {
 
 function answer(command, error) {
   if (error) {
-    say(command.client, "failed", { why: String(error) });
+    // What the broker has said is a number, what the system has said a text.
+    say(command.client, "failed", { why: String(error), code: typeof error.code === "number" ? error.code : null });
   } else {
     say(command.client, "done");
   }
