@@ -26,7 +26,7 @@ DESCRIPTION = """\
 Measures MQTT brokers against each other with loadgen, in turns (A B A B), and writes a report with charts.
 
 A broker is a name (corecast, mosquitto, emqx, flashmq, nanomq, nats, rumqttd, or sink: loadgen's toy broker, the
-ceiling of loadgen and machine), NAME=PATH, LABEL:NAME=PATH to set several builds against each other, or HOST:PORT of
+ceiling of loadgen and machine; corecast-tls, mosquitto-tls, flashmq-tls: the same over TLS), NAME=PATH, LABEL:NAME=PATH to set several builds against each other, or HOST:PORT of
 one that runs. What is not installed is named in the report as not measured."""
 
 EPILOG = """\
@@ -37,8 +37,9 @@ examples:
   scripts/bench --scenario fanin-qos0 --runs 9 corecast nats    one scenario, nine rounds
   scripts/bench --load 'p2p --clients 10 --window 8' corecast   a load in loadgen's own words
   scripts/bench emqx=docker:emqx/emqx:5.8.6 corecast            from a Docker image
+  scripts/bench --tls corecast corecast-tls                     what TLS costs
 
-scenarios (q: in --quick, s: in --smoke):
+scenarios (q: in --quick, s: in --smoke, t: in --tls):
 """
 
 
@@ -57,6 +58,9 @@ def new_arguments():
         const="smoke",
         help="three scenarios, once, a second each: shows that it works",
     )
+    sets.add_argument(
+        "--tls", dest="set", action="store_const", const="tls", help="what TLS costs, five rounds: compare NAME and NAME-tls"
+    )
     parser.add_argument("--runs", type=rounds, metavar="N", help="rounds, at least 3 without --smoke [default: 3]")
     parser.add_argument("--broker-cores", metavar="LIST", help="CPUs for the broker [default: the first half]")
     add_common(parser)
@@ -65,7 +69,7 @@ def new_arguments():
 
 
 def flags(load):
-    return ("q" if "quick" in load.sets else " ") + ("s" if "smoke" in load.sets else " ")
+    return "".join(name[0] if name in load.sets else " " for name in ("quick", "smoke", "tls"))
 
 
 def bench(words):

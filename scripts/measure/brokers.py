@@ -19,7 +19,10 @@ class BrokerError(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """How one broker is found and started. Words and configuration may hold what `process.fill` knows."""
+    """How one broker is found and started. Words and configuration may hold what `process.fill` knows.
+
+    `tls_config` stands behind `config` and adds a listener over TLS, at which the broker is then measured.
+    """
 
     name: str
     program: str
@@ -31,16 +34,34 @@ class Kind:
     image: str = None
     image_words: tuple = None
     ready_s: float = 30.0
+    tls_config: str = None
+
+    @property
+    def program_of(self):
+        """Whose program it is: with TLS or without it is the same."""
+        return self.name.removesuffix(TLS)
+
+
+# What the name of a broker that is measured over TLS ends with.
+TLS = "-tls"
+
+
+def with_tls(kind):
+    """The kind as it is, and if it has the configuration for it once more over TLS."""
+    yield replace(kind, tls_config=None)
+    if kind.tls_config:
+        yield replace(kind, name=kind.name + TLS)
 
 
 KINDS = {
-    kind.name: kind
+    one.name: one
     for kind in (
         Kind(
             "corecast",
             "corecast",
             ("--config", "$config", "--bind", "127.0.0.1:$port", "--cores", "$cores"),
             "corecast.toml",
+            tls_config="corecast-tls.toml",
         ),
         Kind(
             "mosquitto",
@@ -51,6 +72,7 @@ KINDS = {
             package="mosquitto",
             image="eclipse-mosquitto:2",
             image_words=("mosquitto",),
+            tls_config="mosquitto-tls.conf",
         ),
         # Its program would ask a node that runs; what it is stands in a file beside it.
         Kind(
@@ -63,7 +85,7 @@ KINDS = {
             image_words=("/opt/emqx/bin/emqx",),
             ready_s=90.0,
         ),
-        Kind("flashmq", "flashmq", ("--config-file", "$config"), "flashmq.conf"),
+        Kind("flashmq", "flashmq", ("--config-file", "$config"), "flashmq.conf", tls_config="flashmq-tls.conf"),
         Kind(
             "nanomq",
             "nanomq",
@@ -85,6 +107,7 @@ KINDS = {
         # Our toy broker: what it reaches is what loadgen and the machine can do at all.
         Kind("sink", "loadgen", ("sink", "--bind", "127.0.0.1:$port", "--core", "$first_core")),
     )
+    for one in with_tls(kind)
 }
 
 
@@ -104,7 +127,12 @@ class Entry:
 
     def can_run(self, load):
         is_too_much = load.is_beyond_sink and not self.is_contestant
-        return not is_too_much and not (load.is_for_one_core and len(self.cores) != 1)
+        needs_tls = load.is_for_tls and not self.speaks_tls
+        return not is_too_much and not needs_tls and not (load.is_for_one_core and len(self.cores) != 1)
+
+    @property
+    def speaks_tls(self):
+        return self.kind.endswith(TLS)
 
     @property
     def is_contestant(self):
@@ -155,7 +183,7 @@ def find(wish, programs, with_docker):
     kind = KINDS[wish.kind]
     if wish.image:
         return find_image(wish, wish.image)
-    given = wish.program or programs.get(kind.name)
+    given = wish.program or programs.get(kind.program_of)
     found = shutil.which(given) if given else which(kind.program)
     if found:
         path = Path(found).resolve()
@@ -165,7 +193,7 @@ def find(wish, programs, with_docker):
     if kind.image and with_docker:
         return find_image(wish, kind.image)
     ways = [f"install it (Debian: apt-get install {kind.package})"] if kind.package else []
-    ways += [f"give --{kind.name} PATH"] + (["start Docker"] if kind.image else [])
+    ways += [f"give --{kind.program_of} PATH"] + (["start Docker"] if kind.image else [])
     remedy = " or ".join(ways)
     return Absent(wish.label, f"{kind.program} is not installed here; {remedy}")
 

@@ -7,6 +7,7 @@ import matplotlib.patches
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from .brokers import TLS
 from .cells import LATENCIES, cells_of
 from .latency_report import rows_of as delay_rows
 from .loads import CONNECTED
@@ -28,7 +29,7 @@ COLOURS = {
     "sink": "#B8B8B8",
     "running": "#444444",
 }
-# A second broker of a kind has the same colour and a pattern.
+# A second broker of a kind, or the same over TLS, has the same colour and a pattern.
 HATCHES = ("", "///", "...", "xxx", "---")
 LATENCY_NAMES = ("p50", "p90", "p99", "p99.9", "max")
 INK = "#222222"
@@ -168,9 +169,10 @@ def style_of(entries):
     """Colour and pattern by label."""
     seen, styles = {}, {}
     for entry in entries:
-        again = seen.get(entry.kind, 0)
-        seen[entry.kind] = again + 1
-        styles[entry.label] = {"color": COLOURS[entry.kind], "hatch": HATCHES[again % len(HATCHES)]}
+        kind = entry.kind.removesuffix(TLS)
+        again = seen.get(kind, 0)
+        seen[kind] = again + 1
+        styles[entry.label] = {"color": COLOURS[kind], "hatch": HATCHES[again % len(HATCHES)]}
     return styles
 
 

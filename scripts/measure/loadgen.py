@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Run:
     report: dict = None
     error: str = None
     load_average: float = None
+    # What a second loadgen did meanwhile, as it reports it.
+    beside: dict = None
 
     @property
     def is_true(self):
@@ -59,7 +62,7 @@ class Run:
 
 @dataclass
 class Command:
-    """loadgen's words for one broker and one load."""
+    """loadgen's words for one broker and one load; `extra` are those that the broker needs."""
 
     settings: Settings
     load: object
@@ -69,8 +72,8 @@ class Command:
 
     def words(self):
         settings, load = self.settings, self.load
-        words = [*load.words, "--cores", show_cores(settings.cores)]
-        if settings.spins:
+        words = [*load.words, *self.extra, "--cores", show_cores(settings.cores)]
+        if settings.spins and not load.is_beside:
             words.append("--spin")
         if "--duration" not in load.words:
             words += ["--duration", f"{settings.duration_s:g}"]
@@ -91,9 +94,22 @@ class Command:
         return [str(self.settings.program), *self.words(), *named, "--json", "--quiet"]
 
 
-def load(command):
-    """Runs loadgen to its end and returns exit code, report and error. After Ctrl-C it leaves in order first."""
-    process = subprocess.Popen(
+@contextmanager
+def meanwhile(command):
+    """A loadgen that runs until it is stopped; what is given has its report then."""
+    process, told = start(command), []
+    try:
+        yield told
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LEAVE_S)
+        code, report, error = judge(process.returncode, out, err)
+        # Being stopped is its end in order; one that has ended before was not there all the time.
+        told.append(report if code == STOPPED else {"ended": error or code})
+
+
+def start(command):
+    return subprocess.Popen(
         command.full(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -101,6 +117,11 @@ def load(command):
         text=True,
         start_new_session=True,
     )
+
+
+def load(command):
+    """Runs loadgen to its end and returns exit code, report and error. After Ctrl-C it leaves in order first."""
+    process = start(command)
     limit_s = command.settings.duration_s + command.settings.warmup_s + GRACE_S
     try:
         out, err = process.communicate(timeout=limit_s)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 # What the main figure of a row is.
 DELIVERED = "messages/s"
 CONNECTED = "connections/s"
+SHAKEN = "handshakes/s"
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Load:
     """`arguments` are loadgen's. `step` names the part of a script that counts, if it is not the whole.
 
     `is_beyond_sink`: the toy broker keeps nothing for later and knows few wildcards. `extra_s`: what it takes beyond the
-    time it measures, for the estimate. `parts`: loads that follow with the same process of the broker.
+    time it measures, for the estimate. `parts`: loads that follow with the same process of the broker. `is_for_tls`: only
+    who speaks TLS can be asked. `beside`: what a second loadgen does meanwhile, in words of its own; none of its figures count.
     """
 
     name: str
@@ -27,6 +29,10 @@ class Load:
     is_for_one_core: bool = False
     extra_s: float = 0.0
     parts: tuple = ()
+    is_for_tls: bool = False
+    beside: str = None
+    # loadgen sleeps although its CPU may be its own: another loadgen is there, or is not for comparison.
+    is_beside: bool = False
 
     @property
     def words(self):
@@ -77,10 +83,21 @@ def named_step(report, name):
 FULL = ("full",)
 QUICK = ("full", "quick")
 SMOKE = ("full", "quick", "smoke")
+# Those that say what TLS costs, and what only TLS can be asked.
+WITH_TLS = ("full", "tls")
+ONLY_TLS = ("tls",)
+
+# All are cut off at once and return, three times: the first time gives tickets to those who take them, the last counts.
+STORM = "reconnect-storm --subscribers 1000 --topics 3"
+
+
+def handshakes(name, title, flags, is_for_tls=True):
+    return Load(name, title, f"{STORM}{flags}", ONLY_TLS, unit=SHAKEN, step="reconnect 3", is_for_tls=is_for_tls, extra_s=6)
+
 
 LOADS = (
     Load("pair-qos0", "1 pair, QoS 0", "p2p --clients 1 --qos 0 --window 1024", QUICK),
-    Load("pairs100-qos0", "100 pairs, QoS 0", "p2p --clients 100 --qos 0 --window 40", SMOKE),
+    Load("pairs100-qos0", "100 pairs, QoS 0", "p2p --clients 100 --qos 0 --window 40", (*SMOKE, "tls")),
     Load("pair-qos1", "1 pair, QoS 1", "p2p --clients 1 --qos 1 --window 1024"),
     Load("pairs100-qos1", "100 pairs, QoS 1", "p2p --clients 100 --qos 1 --window 40", SMOKE),
     Load("pairs100-qos2", "100 pairs, QoS 2", "p2p --clients 100 --qos 2 --window 40", QUICK),
@@ -90,8 +107,8 @@ LOADS = (
     Load("fanin-w4", "1000 to 1, QoS 0, small window", "fanin --publishers 1000 --qos 0 --window 4"),
     Load("fanin-qos0", "1000 to 1, QoS 0, bursts", "fanin --publishers 1000 --qos 0 --window 32 --burst 16", QUICK),
     Load("pairs10-100b", "10 pairs, 100 B", "p2p --clients 10 --qos 0 --window 100 --payload 100"),
-    Load("pairs10-1k", "10 pairs, 1 KiB", "p2p --clients 10 --qos 0 --window 100 --payload 1024"),
-    Load("pairs10-64k", "10 pairs, 64 KiB", "p2p --clients 10 --qos 0 --window 16 --payload 65536", QUICK),
+    Load("pairs10-1k", "10 pairs, 1 KiB", "p2p --clients 10 --qos 0 --window 100 --payload 1024", WITH_TLS),
+    Load("pairs10-64k", "10 pairs, 64 KiB", "p2p --clients 10 --qos 0 --window 16 --payload 65536", (*QUICK, "tls")),
     Load("wildcard", "100,000 wildcard filters, QoS 0", "wildcard --qos 0 --window 100", is_beyond_sink=True),
     Load(
         "retained",
@@ -108,6 +125,29 @@ LOADS = (
         is_beyond_sink=True,
     ),
     Load("conn", "10,000 connections", "conn --clients 10000 --connect-rate 0", unit=CONNECTED),
+    handshakes("return", "1000 return at once, with or without TLS", "", is_for_tls=False),
+    handshakes("shake-1.3", "1000 whole handshakes at once, TLS 1.3", " --tls-version 1.3"),
+    handshakes("resume-1.3", "1000 resumed handshakes at once, TLS 1.3", " --tls-version 1.3 --resume"),
+    handshakes("shake-1.2", "1000 whole handshakes at once, TLS 1.2", " --tls-version 1.2"),
+    handshakes("resume-1.2", "1000 resumed handshakes at once, TLS 1.2", " --tls-version 1.2 --resume"),
+    Load(
+        "paced-5k",
+        "100 pairs at 5000/s alone",
+        "p2p --clients 100 --qos 0 --rate 5000",
+        ONLY_TLS,
+        is_paced=True,
+        is_beside=True,
+    ),
+    Load(
+        "paced-5k-storm",
+        "100 pairs at 5000/s beside a storm of handshakes",
+        "p2p --clients 100 --qos 0 --rate 5000",
+        ONLY_TLS,
+        is_paced=True,
+        is_for_tls=True,
+        beside="reconnect-storm --subscribers 1000 --topics 100000 --prefix storm",
+        is_beside=True,
+    ),
     Load("paced-20k", "100 pairs at 20,000/s, QoS 0", "p2p --clients 100 --qos 0 --rate 20000", SMOKE, is_paced=True),
     Load("paced-50k", "100 pairs at 50,000/s, QoS 0", "p2p --clients 100 --qos 0 --rate 50000", is_paced=True),
     Load("emqx-2m-fanout", "EMQX's fan-out, a twentieth", "emqx-2m-fanout --scale 0.05", is_paced=True),
@@ -126,7 +166,12 @@ class Times:
     runs: int
 
 
-SETS = {"full": Times(5.0, 1.0, 3), "quick": Times(1.5, 0.5, 3), "smoke": Times(1.0, 0.5, 1)}
+SETS = {
+    "full": Times(5.0, 1.0, 3),
+    "quick": Times(1.5, 0.5, 3),
+    "smoke": Times(1.0, 0.5, 1),
+    "tls": Times(3.0, 1.0, 5),
+}
 
 
 class LoadError(ValueError):

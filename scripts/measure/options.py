@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from .brokers import KINDS, Absent, BrokerError, find, has_docker, parse_wishes
+from .brokers import KINDS, TLS, Absent, BrokerError, find, has_docker, parse_wishes
 from .cores import CoresError, check_cores, overlap, parse_cores, share_out, usable_cores
 from .loadgen import Settings
 from .loads import SETS, LoadError, find_load, free_load, loads_of
@@ -85,15 +85,20 @@ def add_places(parser):
 
 def add_brokers(parser):
     """A flag for the program of each kind that can be started."""
-    for name in KINDS:
-        if name not in ("corecast", "sink"):
-            parser.add_argument(f"--{name}", metavar="PATH", help=f"{name}'s program [default: from PATH, else Docker]")
+    for name in others():
+        parser.add_argument(f"--{name}", metavar="PATH", help=f"{name}'s program [default: from PATH, else Docker]")
+
+
+def others():
+    """Names of those that have a flag for their program."""
+    return [name for name in KINDS if name not in ("corecast", "sink") and not name.endswith(TLS)]
 
 
 def find_all(arguments, wishes):
     """(what can be started, what is not there, loadgen's program)."""
-    corecast, loadgen = programs(arguments, any(wish.kind == "corecast" and not wish.program for wish in wishes))
-    given = {name: getattr(arguments, name) for name in KINDS if name not in ("corecast", "sink")}
+    is_ours = any(KINDS[wish.kind].program_of == "corecast" and not wish.program for wish in wishes if not wish.address)
+    corecast, loadgen = programs(arguments, is_ours)
+    given = {name: getattr(arguments, name) for name in others()}
     given |= {"corecast": corecast, "sink": loadgen}
     with_docker = has_docker()
     found = [find(wish, given, with_docker) for wish in wishes]

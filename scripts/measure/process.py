@@ -1,5 +1,6 @@
 """One run of a broker: a fresh folder, a fresh process, pinned, ended by its own process id."""
 
+import getpass
 import os
 import re
 import resource
@@ -72,7 +73,7 @@ class Running:
     """One that was there before: nothing is started, nothing is ended, and its process is not known."""
 
     def __init__(self, entry):
-        self.address, self.pid, self.shown = entry.address, None, "(ran already)"
+        self.address, self.pid, self.shown, self.load_words = entry.address, None, "(ran already)", []
 
     def __enter__(self):
         return self
@@ -94,7 +95,12 @@ class Started:
         self.folder = run_folder()
         self.values = {
             "folder": self.folder.name,
-            "port": self.port,
+            # Over TLS the plain listener is on the other port.
+            "port": port_2 if entry.speaks_tls else self.port,
+            "tls_port": self.port,
+            "user": getpass.getuser(),
+            "certificate": f"{self.folder.name}/server.pem",
+            "key": f"{self.folder.name}/server.key",
             "port_2": port_2,
             "cores": show_cores(entry.cores),
             "first_core": entry.cores[0],
@@ -108,9 +114,17 @@ class Started:
 
     def show(self):
         """The command as somebody else would type it from the root of the repository."""
-        shown = self.values | {"config": f"scripts/brokers/{self.kind.config}", "port": "PORT"}
+        shown = self.values | {"config": self.shown_configs(), "port": "PORT", "tls_port": "PORT"}
         words = [self.kind.program, *(Template(word).substitute(shown) for word in self.kind.words)]
         return f"taskset -c {self.values['cores']} " + " ".join(words)
+
+    def shown_configs(self):
+        return f"scripts/brokers/{{{','.join(self.configs)}}}" if len(self.configs) > 1 else f"scripts/brokers/{self.kind.config}"
+
+    @property
+    def load_words(self):
+        """What loadgen has to be told of this broker."""
+        return ["--tls", "--insecure"] if self.entry.speaks_tls else []
 
     def __enter__(self):
         try:
@@ -142,16 +156,34 @@ class Started:
         self.pid = self.process.pid
 
     def write_config(self):
-        """The template from the repository with this run's ports and folder in it."""
+        """The templates from the repository with this run's ports and folder in them."""
         if self.kind.config is None:
             return None
         config = Path(self.folder.name) / self.kind.config
-        config.write_text(Template((CONFIGS / self.kind.config).read_text()).substitute(self.values))
+        text = "".join((CONFIGS / name).read_text() for name in self.configs)
+        config.write_text(Template(text).substitute(self.values))
+        if self.kind.tls_config:
+            self.make_certificate()
         if self.container:
             # The image has a user of its own.
             os.chmod(self.folder.name, 0o777)
             os.chmod(config, 0o644)
         return config
+
+    @property
+    def configs(self):
+        return [name for name in (self.kind.config, self.kind.tls_config) if name]
+
+    def make_certificate(self):
+        """One that has signed itself, with the kind of key that most have: loadgen takes any."""
+        words = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"]
+        places = ["-keyout", self.values["key"], "-out", self.values["certificate"], "-days", "90"]
+        try:
+            made = subprocess.run(["openssl", "req", *words, *places], capture_output=True, text=True)
+        except FileNotFoundError:
+            raise StartError("openssl is missing, which makes the certificate (Debian: apt-get install openssl)") from None
+        if made.returncode != 0:
+            raise StartError(f"openssl makes no certificate: {made.stderr.strip()}")
 
     def docker_command(self, words, config):
         pinned = ["--cpuset-cpus", self.values["cores"], "--ulimit", f"nofile={self.values['open_files']}"]

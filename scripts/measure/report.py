@@ -6,6 +6,7 @@ from .cells import cells_of, verdict
 from .cores import overlap, show_cores
 from .loads import CONNECTED
 from .runner import wrongs
+from .spread import spread_of
 from .words import count, digits, milliseconds, number, reference_of, result, times
 
 LIMIT = "†"
@@ -17,7 +18,7 @@ def summary(measured, charts):
     cells = cells_of(measured)
     parts = [what(measured), "", *warnings(measured), "## The result", "", result(measured, cells), ""]
     parts += [*pictures(charts), *overview(measured, cells), *details(measured, cells)]
-    parts += [*absences(measured), *method(measured), *machine(measured), *repeat(measured)]
+    parts += [*company(measured), *absences(measured), *method(measured), *machine(measured), *repeat(measured)]
     return document(measured.topic, measured, parts)
 
 
@@ -164,6 +165,34 @@ def problems(cell):
 
 def one_line(text):
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def company(measured):
+    """What second loadgens did beside the measured one."""
+    rows = []
+    for load in measured.loads:
+        for entry in measured.entries if load.beside else []:
+            rates = spread_of([step_rate(run.beside) for run in measured.runs_of(load, entry) if run.beside])
+            if rates is None:
+                continue
+            rows.append(f"| {load.title} | {entry.label} | `loadgen {load.beside}` | {ranged(rates, number)} |")
+    if not rows:
+        return []
+    return [
+        "## What ran beside",
+        "",
+        "| scenario | broker | a second loadgen | its steps, things/s |",
+        "|---|---|---|---:|",
+        *rows,
+        "",
+    ]
+
+
+def step_rate(report):
+    """Of all whole steps together."""
+    steps = report.get("steps", [])
+    elapsed_s = sum(step["elapsed_s"] for step in steps)
+    return sum(step["count"] for step in steps) / elapsed_s if elapsed_s else None
 
 
 def absences(measured):

@@ -5,7 +5,8 @@ import time
 from dataclasses import dataclass, field
 
 from .brokers import Absent
-from .loadgen import STOPPED, Command, Run, load
+from .loadgen import STOPPED, Command, Run, load, meanwhile
+from .loads import Load
 from .process import StartError, broker_of
 
 # What a run takes beside what it measures: starting, connecting, ending. For the first estimate only.
@@ -99,9 +100,17 @@ def measure_once(settings, load_, entry, number, ports):
 
 def run_part(settings, part, entry, number, broker):
     load_average = os.getloadavg()[0]
-    command = Command(settings, part, broker.address, broker.pid)
+    command = Command(settings, part, broker.address, broker.pid, broker.load_words)
     run = Run(part.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
-    run.exit_code, run.report, run.error = load(command)
+    if part.beside:
+        other = Load(part.name, part.title, part.beside, is_beside=True)
+        with meanwhile(Command(settings, other, broker.address, extra=broker.load_words)) as told:
+            run.exit_code, run.report, run.error = load(command)
+        run.beside = told[0]
+        if "steps" not in run.beside:
+            run.error = f"the loadgen beside it was not there all the time: {run.beside['ended']}"
+    else:
+        run.exit_code, run.report, run.error = load(command)
     if run.exit_code == STOPPED:
         # Somebody ended loadgen itself: its figures are those of a part.
         run.error = "loadgen was stopped"

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import made
 from measure.brokers import KINDS, Absent, BrokerError, find, parse_wish, parse_wishes
+from measure.loads import find_load
 from measure.process import CONFIGS, Ports, Started, StartError, broker_of, read_environment
 
 FAKES = made.ROOT / "tests/measure/fakes"
@@ -31,7 +32,7 @@ class Wishes(unittest.TestCase):
                 self.assertEqual((wish.image, wish.address), (image, address))
 
     def test_what_is_no_broker_is_refused_with_what_there_is(self):
-        with self.assertRaisesRegex(BrokerError, "no broker 'hive'; give corecast, mosquitto"):
+        with self.assertRaisesRegex(BrokerError, "no broker 'hive'; give corecast, corecast-tls, mosquitto"):
             parse_wish("hive")
         with self.assertRaisesRegex(BrokerError, "label 'a/b'"):
             parse_wish("a/b:corecast")
@@ -58,10 +59,24 @@ class Finding(unittest.TestCase):
 
     def test_every_kind_has_its_configuration(self):
         for kind in KINDS.values():
-            if kind.config:
-                with self.subTest(kind.name):
-                    self.assertTrue((CONFIGS / kind.config).is_file())
-        self.assertEqual(len(list(CONFIGS.iterdir())), sum(kind.config is not None for kind in KINDS.values()))
+            for config in filter(None, (kind.config, kind.tls_config)):
+                with self.subTest(config):
+                    self.assertTrue((CONFIGS / config).is_file())
+        used = {config for kind in KINDS.values() for config in (kind.config, kind.tls_config)} - {None}
+        self.assertEqual({path.name for path in CONFIGS.iterdir()}, used)
+
+    def test_over_tls_it_is_the_same_program(self):
+        wish = parse_wish("flashmq-tls")
+        self.assertTrue(wish.speaks_tls and not parse_wish("flashmq").speaks_tls)
+        entry = find(wish, {"flashmq": FAKES / "broker"}, False)
+        self.assertEqual((entry.label, entry.program), ("flashmq-tls", (FAKES / "broker").resolve()))
+        with patch("shutil.which", return_value=None):
+            self.assertIn("give --flashmq PATH", find(wish, {}, False).reason)
+
+    def test_only_those_with_tls_are_asked_what_is_about_it(self):
+        entries = [replace(parse_wish(name), cores=(0,)) for name in ("corecast", "corecast-tls")]
+        self.assertEqual([entry.can_run(find_load("shake-1.3")) for entry in entries], [False, True])
+        self.assertEqual([entry.can_run(find_load("return")) for entry in entries], [True, True])
 
 
 class Starting(unittest.TestCase):
@@ -76,6 +91,19 @@ class Starting(unittest.TestCase):
             self.assertEqual(broker.shown, "taskset -c 0 mosquitto -c scripts/brokers/mosquitto.conf")
         self.assertFalse(Path(broker.folder.name).exists())
         self.assertIsNotNone(broker.process.returncode)
+
+    def test_over_tls_it_has_a_certificate_and_a_listener_more(self):
+        broker = Started(self.entry("mosquitto-tls"), Ports(PORT))
+        config = broker.write_config().read_text()
+        listeners = [line for line in config.splitlines() if line.startswith("listener ")]
+        self.assertEqual(len(set(listeners)), 2)
+        self.assertEqual(listeners[1], f"listener {broker.port} 127.0.0.1")
+        for place in (broker.values["certificate"], broker.values["key"]):
+            self.assertIn(place, config)
+            self.assertIn("BEGIN", Path(place).read_text())
+        self.assertEqual(broker.load_words, ["--tls", "--insecure"])
+        self.assertIn("scripts/brokers/{mosquitto.conf,mosquitto-tls.conf}", broker.shown)
+        broker.stop()
 
     def test_every_template_can_be_filled_in(self):
         for kind in KINDS.values():
