@@ -36,11 +36,18 @@ impl Transport {
     }
 
     /// Takes bytes from the socket and appends to `opened` those that are for the broker; `replies` gets what the filters
-    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why.
+    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why. `scratch` is for the work
+    /// in between; it saves time to give the same each time.
     ///
     /// # Errors
     /// The peer breaks a rule of a filter or of the listener. Nothing more can be read.
-    pub fn receive(&mut self, bytes: &[u8], opened: &mut Vec<u8>, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        scratch: &mut Vec<u8>,
+        opened: &mut Vec<u8>,
+        replies: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         let mut rest = bytes;
         if let Some(header) = &mut self.header {
             let Some(said) = header.take(&mut rest)? else { return Ok(()) };
@@ -48,7 +55,7 @@ impl Transport {
             self.header = None;
         }
         match &mut self.tls {
-            Some(tls) => tls.receive(rest, opened, replies),
+            Some(tls) => tls.receive(rest, scratch, opened, replies),
             None => {
                 opened.extend_from_slice(rest);
                 Ok(())
@@ -93,7 +100,7 @@ impl Transport {
         self.tls.as_ref().and_then(Tls::identity)
     }
 
-    /// Appends to `into` what `bytes` are on the wire, in as few records as can be.
+    /// Appends to `into` what `bytes` are on the wire, in records that are large, but not as large as can be.
     ///
     /// # Errors
     /// The keys are used up: the connection has to end.

@@ -67,7 +67,7 @@ fn is_shaking(socket: &mut Socket) -> bool {
 
 /// Takes received bytes through the filters.
 pub(super) fn receive(state: &mut State, connection: ConnectionId, completion: Completion) {
-    let State { sockets, doors, ring, counters, steps, .. } = state;
+    let State { sockets, doors, ring, counters, steps, records, opened, .. } = state;
     let bytes = ring.bytes(&completion);
     counters.received_bytes_total += bytes.len() as u64;
     let Some(socket) = sockets.socket(connection) else { return ring.recycle(completion) };
@@ -84,8 +84,8 @@ pub(super) fn receive(state: &mut State, connection: ConnectionId, completion: C
         door.shaking += 1;
     }
     *steps += u32::from(passage.stage == Stage::Shaking);
-    let mut opened = Vec::new();
-    let passed = passage.transport.receive(bytes, &mut opened, &mut passage.replies);
+    let mut opened = mem::take(opened);
+    let passed = passage.transport.receive(bytes, records, &mut opened, &mut passage.replies);
     ring.recycle(completion);
     go_on(state, connection, passed, opened);
 }
@@ -102,7 +102,7 @@ pub(super) fn admit_queued(state: &mut State) {
             state.doors[listener].shaking += 1;
             state.steps += 1;
             let mut opened = Vec::new();
-            let passed = passage.transport.receive(&held, &mut opened, &mut passage.replies);
+            let passed = passage.transport.receive(&held, &mut Vec::new(), &mut opened, &mut passage.replies);
             go_on(state, connection, passed, opened);
             state.settle(connection);
             state.arm(connection);
@@ -152,7 +152,9 @@ fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal
     if passage.stage == Stage::Shaking && passage.transport.is_open() && socket.is_staying() {
         introduce(state, connection);
     }
-    if !opened.is_empty() {
+    if opened.is_empty() {
+        state.keep_opened(opened);
+    } else {
         hand_over(state, connection, opened);
     }
     let Some(socket) = state.sockets.socket(connection).filter(|socket| has_ended && socket.is_staying()) else {

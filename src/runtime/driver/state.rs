@@ -19,6 +19,9 @@ use crate::runtime::workers::Jobs;
 use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
 use crate::time::Time;
 
+/// A larger buffer is not kept for what is opened next: so much has once waited for its turn.
+const OPENED_BYTES_MAX: usize = 64 * 1024;
+
 /// A socket on its way to another core.
 #[derive(Debug)]
 pub(crate) struct Moved {
@@ -77,6 +80,10 @@ pub(super) struct State {
     pub(super) hush: Hush,
     /// Buffers for what has been through filters.
     pub(super) spare: Vec<Vec<u8>>,
+    /// Where records are decrypted, and where what was in them is put together: used again and again, since memory that has
+    /// just been used is fast.
+    pub(super) records: Vec<u8>,
+    pub(super) opened: Vec<u8>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
     /// Connections whose credentials nobody has room to check.
@@ -118,6 +125,8 @@ impl State {
             steps: 0,
             hush: Hush::default(),
             spare: Vec::new(),
+            records: Vec::new(),
+            opened: Vec::new(),
             departures: Vec::new(),
             unjudged: Vec::new(),
             jobs,
@@ -134,6 +143,16 @@ impl State {
             bytes.drain(..bytes.len() - left);
             socket.held = bytes;
             self.resumed.push(connection);
+        } else {
+            self.keep_opened(bytes);
+        }
+    }
+
+    /// Takes back what opened bytes were in, for the next.
+    pub(super) fn keep_opened(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= OPENED_BYTES_MAX {
+            bytes.clear();
+            self.opened = bytes;
         }
     }
 

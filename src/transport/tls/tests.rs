@@ -54,6 +54,27 @@ fn both_versions_are_spoken_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn what_is_large_leaves_in_records_of_a_size_that_is_copied_fast() {
+    let scene = Scene::new();
+    let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
+    ends.carry(usize::MAX).expect("a handshake");
+    let said: Vec<u8> = (0..10_001_u32).map(|index| (index % 251) as u8).collect();
+    let mut sent = b"in front".to_vec();
+    ends.server.send(&said, &mut sent).expect("it is open");
+    let mut records = Vec::new();
+    let mut rest = &sent[b"in front".len()..];
+    while let [_, _, _, high, low, more @ ..] = rest {
+        let bytes = usize::from(u16::from_be_bytes([*high, *low]));
+        records.push(bytes);
+        rest = &more[bytes..];
+    }
+    // Each with the tag and the type.
+    assert_eq!(records, [4017, 4017, 2018]);
+    ends.hear(&sent[b"in front".len()..]);
+    assert!(ends.heard == said);
+}
+
+#[test]
 fn what_is_no_tls_is_refused_by_name() {
     let server = Scene::new().server(OPEN);
     for (bytes, reason) in [
@@ -65,7 +86,7 @@ fn what_is_no_tls_is_refused_by_name() {
     ] {
         let mut transport = Transport::new(None, Some(&server));
         let (mut opened, mut replies) = (Vec::new(), Vec::new());
-        let refusal = transport.receive(bytes, &mut opened, &mut replies).expect_err("refused");
+        let refusal = transport.receive(bytes, &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains(reason), "{refusal}");
     }
 }
@@ -83,7 +104,8 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
     for version in [0, 1, 2] {
         let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
         let (mut opened, mut replies) = (Vec::new(), Vec::new());
-        let refusal = transport.receive(&old_hello(version), &mut opened, &mut replies).expect_err("refused");
+        let refusal =
+            transport.receive(&old_hello(version), &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains("TLS 1.1 or older"), "{refusal}");
         // protocol_version, fatal.
         assert_eq!((replies[0], &replies[5..]), (0x15, &[2, 70][..]));
@@ -97,7 +119,7 @@ fn a_client_without_a_common_cipher_or_protocol_is_refused() {
     let scene = Scene::new();
     let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
     let (mut opened, mut replies) = (Vec::new(), Vec::new());
-    let refusal = transport.receive(&old_hello(3), &mut opened, &mut replies).expect_err("refused");
+    let refusal = transport.receive(&old_hello(3), &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
     assert!(!replies.is_empty() && refusal.reason.contains("the client"), "{refusal}");
     let http = scene.client(None, |config| config.alpn_protocols = vec![b"h2".to_vec()]);
     Ends::new(&scene.server(OPEN), &http).refused("ALPN");
@@ -354,7 +376,7 @@ fn changed_bytes_are_refused_or_taken_but_never_panic() {
             }
             for piece in sent.chunks(step) {
                 let mut replies = Vec::new();
-                let received = ends.server.receive(piece, &mut ends.opened, &mut replies);
+                let received = ends.server.receive(piece, &mut Vec::new(), &mut ends.opened, &mut replies);
                 if !replies.is_empty() {
                     ends.hear(&replies);
                 }

@@ -156,7 +156,7 @@ impl Ends {
             }
             for piece in sent.chunks(step) {
                 let mut replies = Vec::new();
-                let received = self.server.receive(piece, &mut self.opened, &mut replies);
+                let received = self.server.receive(piece, &mut Vec::new(), &mut self.opened, &mut replies);
                 self.hear(&replies);
                 received?;
             }
