@@ -22,8 +22,8 @@ use super::refusal::Refusal;
 pub use self::material::{CertificateFacts, KeyPair, Material, TlsFault, TlsPart};
 pub use self::server::{ClientCertificates, Identity, MinimumVersion, Tickets, TlsPolicy, TlsServer};
 
-/// Bytes copied at once. Larger copies glibc leaves to `rep movsb`, from 4 or 8 KiB on, and AMD's Zen is several times slower at
-/// those than at a loop if the two places lie unluckily to each other: half of the time a TLS connection took was that.
+/// Bytes copied at once. Larger copies glibc leaves to `rep movsb`, from 4 or 8 KiB on. Where that was measured (AMD EPYC) it was
+/// so much slower than a loop that a third of the time TLS took went there.
 const COPY_BYTES: usize = 4000;
 /// What a record of ours holds at most: rustls copies it twice. Those of handshakes are as large as they may be, since not every
 /// client can put a message of those together again.

@@ -94,7 +94,8 @@ class Place:
         tls = free_port()
         files.put(
             "corecast.toml",
-            f'[auth]\npassword_file = "{files.path("users")}"\nacl_file = "{files.path("acl")}"\nsuccess_cache = 3600\nfailures_max = 1_000_000\n'
+            f'[auth]\npassword_file = "{files.path("users")}"\nacl_file = "{files.path("acl")}"\n'
+            "success_cache = 3600\nfailures_max = 1_000_000\n"
             f'[[listener]]\nbind = ["{HOST}:{tls}"]\n'
             f'certificate = "{files.path("server.pem")}"\nkey = "{files.path("server.key")}"\n',
         )
@@ -108,7 +109,7 @@ class Place:
         self.reloads = 0
 
     def reload(self, policy, certificates=CERTIFICATE_LINES[0], holds=""):
-        """SIGHUP; of users and rules the log has to say `policy` in one line that holds `holds`, of certificates `certificates`."""
+        """SIGHUP; the log has to say `policy` in one line that has `holds` in it too, and of certificates `certificates`."""
         self.broker.process.send_signal(signal.SIGHUP)
         self.reloads += 1
         wanted = f"'{policy}' with '{holds}' and '{certificates}'"
