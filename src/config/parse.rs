@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::listener::{Listener, LISTENER_OPTIONS, SECTION};
 use super::options::{Config, OPTIONS, SECTIONS};
 use super::row::Row;
-use super::value::{Datum, Value};
+use super::value::{plain, Datum, Value};
 
 /// A line and a column, both counted from 1; a column is a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,10 +140,11 @@ impl Config {
 
 impl Entry<'_> {
     fn name(&self) -> String {
+        let key = plain(self.key);
         if self.section.is_empty() {
-            self.key.to_owned()
+            key
         } else {
-            format!("{}.{}", self.section, self.key)
+            format!("{}.{key}", self.section)
         }
     }
 }
@@ -171,7 +172,7 @@ fn entries<'a>(text: &str, table: &'a DeTable<'_>) -> Result<(Vec<Entry<'a>>, Ve
             DeValue::Table(_) => {
                 let known: Vec<&str> = SECTIONS.iter().map(|(known, _)| *known).collect();
                 let reason = format!("no such section; there are {} and [[{SECTION}]]", known.join(", "));
-                return Err(ConfigError::UnknownKey { place: place(text, at), key: section_name.to_owned(), reason });
+                return Err(ConfigError::UnknownKey { place: place(text, at), key: plain(section_name), reason });
             }
             value => {
                 // Found again as an unknown key of no section, in its turn.

@@ -327,9 +327,27 @@ macro_rules! choice {
 }
 pub(crate) use choice;
 
-/// A TOML string.
+/// A TOML string, on one line.
 pub(crate) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.escape_debug())
+    format!("\"{}\"", escaped(text))
+}
+
+/// A key as the operator is shown it: in one line, and not longer than one reads.
+pub(crate) fn plain(key: &str) -> String {
+    escaped(&shortened(key))
+}
+
+/// The inside of a TOML string. What Rust would escape besides, such as `'`, TOML does not know how to.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => escaped.extend(['\\', letter]),
+            letter if letter.is_control() => escaped.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 /// A number as an operator would write it: no fraction without need, digits in threes from 10,000 on.

@@ -273,3 +273,19 @@ fn a_listener_that_makes_no_sense_is_told_what_to_change() {
         refused(text, line);
     }
 }
+
+#[test]
+fn a_key_that_breaks_lines_is_shown_in_one() {
+    let unknown = "no such key; docs/configuration.md lists them all";
+    refused("\"a\\nb\" = 1", &format!("1:1: key 'a\\u000Ab': {unknown}"));
+    refused("[\"x\\ty\"]\n", "1:2: key 'x\\u0009y': no such section; there are listen, shards, protocol, auth, shutdown, log, limits and [[listener]]");
+    refused(&format!("{} = 1", "k".repeat(500)), &format!("1:1: key '{}...': {unknown}", "k".repeat(60)));
+}
+
+#[test]
+fn a_text_is_shown_as_toml_reads_it() {
+    let text = "[auth]\npassword_file = \"it's a \\\\ \\\"file\\\" ´\\u200B\"";
+    let config = Config::parse(text).unwrap();
+    let shown = config.changed().join("\n");
+    assert_eq!(Config::parse(&shown).unwrap(), config, "{shown}");
+}
