@@ -45,7 +45,11 @@ impl<'a> Properties<'a> {
         let mut seen = 0_u64;
         while !reader.is_empty() {
             let start = block.len() - reader.len();
-            let property = Property::read(&mut reader)?;
+            let property = Property::read(&mut reader).map_err(|error| match error {
+                // What is wrong with an alias has a reason code of its own, which only answers to a PUBLISH may have.
+                DecodeError::TopicAliasInvalid if place != Place::PUBLISH => DecodeError::PropertyNotAllowed,
+                error => error,
+            })?;
             if !property.is_allowed_in(place) {
                 return Err(DecodeError::PropertyNotAllowed); // [MQTT5-2.2.2.2]
             }
@@ -184,6 +188,16 @@ mod tests {
             encoded.extend_from_slice(bytes);
         }
         assert_eq!(encoded, bytes);
+    }
+
+    #[test]
+    fn an_alias_of_zero_is_out_of_place_before_it_is_wrong() {
+        let zero = [0x23, 0, 0];
+        let read = |place| Properties::check(&zero, place).map(|_| ());
+        assert_eq!(read(Place::PUBLISH), Err(DecodeError::TopicAliasInvalid));
+        for place in [Place::CONNECT, Place::WILL, Place::SUBSCRIBE, Place::DISCONNECT, Place::AUTH] {
+            assert_eq!(read(place), Err(DecodeError::PropertyNotAllowed), "{place:?}");
+        }
     }
 
     #[test]
