@@ -72,8 +72,11 @@ impl PasswordHash {
         PasswordHash { kind, salt: vec![0; kind.salt_bytes()].into(), digest: vec![0; digest_bytes].into() }
     }
 
-    /// Reads what stands behind the colon. The error says what is wrong and never shows the hash.
-    pub(super) fn parse(text: &str) -> Result<PasswordHash, &'static str> {
+    /// Reads what stands behind the colon.
+    ///
+    /// # Errors
+    /// What is wrong; never shows the hash.
+    pub fn parse(text: &str) -> Result<PasswordHash, &'static str> {
         let mut fields = text.split('$');
         if text.is_empty() || fields.next() != Some("") {
             return Err("the password is not hashed; run corecast passwd upgrade on the file");

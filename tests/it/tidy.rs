@@ -14,7 +14,7 @@ fn the_house_is_tidy() {
     // Cargo sets it for the run too, so that the check follows a checkout that has moved.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
     let mut paths = Vec::new();
-    for folder in ["src", "tests/it", "benches", "loadgen/src"] {
+    for folder in ["src", "tests/it", "benches", "fuzz", "loadgen/src"] {
         collect(&Path::new(&root).join(folder), &mut paths);
     }
     paths.sort();

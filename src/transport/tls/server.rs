@@ -44,8 +44,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The name in a certificate, if it is there.
-    pub(crate) fn of(self, der: &[u8]) -> Option<String> {
+    /// The name in a certificate (DER) that has been verified, if it is there.
+    pub fn of(self, der: &[u8]) -> Option<String> {
         let certificate = Certificate::read(der)?;
         match self {
             Identity::Cn => certificate.common_name(),
