@@ -124,6 +124,16 @@ impl Connection {
         self.unfinished = unfinished;
     }
 
+    /// What has come of a packet whose rest is still to come.
+    pub fn unfinished_bytes(&self) -> &[u8] {
+        self.unfinished.bytes()
+    }
+
+    /// Whether that packet has the memory it needs.
+    pub fn is_landing(&self) -> bool {
+        matches!(self.unfinished, Unfinished::Landing(_))
+    }
+
     /// Until when its socket is not read because it has sent too much.
     pub fn paced_until(&self) -> Option<Time> {
         self.pace.as_ref().and_then(|pace| pace.resume_at)

@@ -97,6 +97,18 @@ counters! {
     slow_consumer_pauses_total,
     /// Times a socket was not read for a while because its client had sent more than it may.
     fast_publisher_pauses_total,
+    /// Times a socket was not read for a moment because its client published while memory was short.
+    memory_pauses_total,
+    /// QoS 0 messages dropped because memory was short and the receiver slow.
+    dropped_memory_total,
+    /// QoS 1 and 2 publications refused because memory was short.
+    publish_refused_memory_total,
+    /// CONNECT packets refused because memory was short.
+    connects_refused_memory_total,
+    /// Subscriptions refused because memory was short.
+    subscriptions_refused_memory_total,
+    /// Connections ended because memory was short and they held most of it.
+    disconnected_memory_total,
     /// Publications mailed to other shards.
     mail_publish_sent_total,
     /// Publications taken from other shards.
@@ -119,17 +131,26 @@ impl Metrics {
             + self.retained_refused_total
             + self.subscriptions_refused_total
             + self.topics_refused_total
+            + self.dropped_memory_total
+            + self.publish_refused_memory_total
+            + self.connects_refused_memory_total
+            + self.subscriptions_refused_memory_total
+            + self.disconnected_memory_total
     }
 
     /// The rows that [`Metrics::losses`] adds up.
     pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        const OTHERS: [&str; 6] = [
+        const OTHERS: [&str; 10] = [
             "connections_over_limit_total",
             "connects_too_large_total",
             "sessions_refused_total",
             "retained_refused_total",
             "subscriptions_refused_total",
             "topics_refused_total",
+            "publish_refused_memory_total",
+            "connects_refused_memory_total",
+            "subscriptions_refused_memory_total",
+            "disconnected_memory_total",
         ];
         self.rows()
             .filter(|(name, ..)| name.starts_with("dropped_") || OTHERS.contains(name))
@@ -160,7 +181,7 @@ mod tests {
         metrics.takeovers_total = 5;
         assert_eq!(metrics.losses(), 7);
         assert_eq!(metrics.loss_rows().map(|(_, value)| value).sum::<u64>(), 7);
-        assert_eq!(before, 12, "as many as are added up");
+        assert_eq!(before, 17, "as many as are added up");
     }
 
     #[test]

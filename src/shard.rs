@@ -23,11 +23,13 @@ mod known;
 mod mail;
 mod members;
 mod pen;
+mod pressure;
 mod publication;
 mod publish;
 mod recent;
 mod scans;
 mod series;
+mod shedding;
 mod slow;
 mod state;
 mod stranger;
@@ -41,12 +43,12 @@ use std::mem;
 use crate::connection::{Chunk, Phase, Unfinished};
 use crate::message::Landing;
 use crate::metrics::Metrics;
-use crate::mqtt::{connect_version, decode_connect, next_frame, DecodeError, Frame, ProtocolVersion};
+use crate::mqtt::{next_frame, DecodeError, Frame, ProtocolVersion};
 use crate::time::Time;
 
 use self::allowed::on_policy;
 use self::authenticate::{keep_suspended, on_judged};
-use self::connect::{on_connect, on_opened, refuse_malformed};
+use self::connect::on_opened;
 use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
 use self::encoder::Encoder;
@@ -54,16 +56,17 @@ use self::fault::Fault;
 use self::held_back::{note_fan_out, take_dirty, Beginning};
 use self::known::Known;
 use self::mail::on_mail;
+use self::pressure::{on_pressure, readable_bytes};
 use self::publication::message_of;
 use self::publish::{on_landed_publish, Sender};
 use self::series::{may_begin_row, on_series, Workbench};
 use self::slow::{on_flushed, pause_if_slow};
 use self::state::State;
-use self::stranger::{begins_connect, may_be_taken, on_bad_head, VERSION_BYTES};
+use self::stranger::{may_be_taken, on_bad_head, on_first_packet, VERSION_BYTES};
 use self::throttle::pause_if_fast;
 use self::work::{on_drain, on_tick};
 
-pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, ShardId};
+pub use self::event::{ConnectionId, Effect, Event, Mail, Origin, Pressure, ShardId};
 pub use self::series::MailedSeries;
 pub use self::state::{Seeds, ShardOptions};
 
@@ -125,6 +128,7 @@ impl Shard {
                 on_judged(&mut self.state, now, connection, generation, answer, lifetime);
             }
             Event::Policy { policy } => on_policy(&mut self.state, now, policy),
+            Event::Pressed { pressure } => on_pressure(&mut self.state, now, pressure),
             Event::Tick => on_tick(&mut self.state, now),
             Event::Drain { deadline } => on_drain(&mut self.state, now, deadline),
         }
@@ -200,18 +204,7 @@ impl Shard {
 
     /// Whether nothing is left of any client: no session, subscription, interest, timer or work.
     pub fn is_empty(&self) -> bool {
-        let state = &self.state;
-        state.clients.is_empty()
-            && state.by_client_id.is_empty()
-            && state.metrics.connections_now == 0
-            && state.router.is_empty()
-            && state.timers.is_empty()
-            && state.work.is_empty()
-            && state.begun.is_empty()
-            && state.suspended.is_empty()
-            && state.held_back.is_empty()
-            && state.pending_subacks.is_empty()
-            && state.mail_waiting == 0
+        self.state.is_empty()
     }
 
     /// What has been counted.
@@ -230,13 +223,42 @@ impl Shard {
             return Some(bytes.len());
         }
         let begin = Beginning::of(&self.state);
-        let published = self.state.metrics.publish_received_total;
-        let left = self.receive(now, id, bytes);
+        let left = match self.state.is_throttling {
+            true => self.receive_throttling(now, id, bytes),
+            false => self.receive(now, id, bytes),
+        };
         pause_if_slow(&mut self.state, id);
-        let (messages, used) = (self.state.metrics.publish_received_total - published, bytes.len() - left.unwrap_or(0));
-        pause_if_fast(&mut self.state, now, id, messages, used);
         note_fan_out(&mut self.state, begin, Some(id));
         left
+    }
+
+    /// The same where clients may send so much only, or memory is short.
+    #[inline(never)]
+    fn receive_throttling(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> Option<usize> {
+        let readable = readable_bytes(&self.state, id, bytes);
+        let must_wait = bytes.len() - readable;
+        let published = self.state.metrics.publish_received_total;
+        let mut left = None;
+        if readable > 0 || must_wait == 0 {
+            self.forget_known(id);
+            left = self.receive(now, id, &bytes[..readable]);
+        }
+        let used = readable - left.unwrap_or(0);
+        let messages = self.state.metrics.publish_received_total - published;
+        pause_if_fast(&mut self.state, now, id, messages, used, must_wait > 0);
+        if must_wait > 0 {
+            left = Some(left.unwrap_or(0) + must_wait);
+        }
+        left
+    }
+
+    /// What a client has published to before need not be checked again, unless publications are being refused.
+    fn forget_known(&mut self, id: ConnectionId) {
+        if self.state.is_refusing() {
+            if let Some(slot) = self.state.slot_mut(id) {
+                slot.known = None;
+            }
+        }
     }
 
     /// Cut into packets in place; only the beginning of an unfinished packet is copied.
@@ -313,12 +335,15 @@ impl Shard {
         }
         let is_whole = landing.missing() == 0;
         if is_whole {
+            self.forget_known(id);
             self.on_landing(now, id, landing);
             pause_if_slow(&mut self.state, id);
         } else {
             self.keep(id, Unfinished::Landing(landing));
         }
-        pause_if_fast(&mut self.state, now, id, u64::from(is_whole), count);
+        if self.state.is_throttling {
+            pause_if_fast(&mut self.state, now, id, u64::from(is_whole), count, false);
+        }
     }
 
     /// A large PUBLISH is whole, in the block that becomes its message.
@@ -445,34 +470,8 @@ impl Shard {
                     Err(fault) => self.part(now, id, fault),
                 }
             }
-            (Phase::AwaitingConnect, _) => self.on_first_packet(now, id, frame, body, rest),
+            (Phase::AwaitingConnect, _) => on_first_packet(&mut self.state, now, id, frame, body, rest),
             (Phase::Open | Phase::AwaitingVerdict | Phase::Lingering, _) => Next::Stop,
-        }
-    }
-
-    /// The first packet, which is CONNECT.
-    fn on_first_packet(&mut self, now: Time, id: ConnectionId, frame: &Frame, body: &[u8], unread: &[u8]) -> Next {
-        debug_assert!(begins_connect(&[frame.first_byte], &[]), "nothing else is read");
-        let decoded = match decode_connect(body) {
-            // [MQTT5-1.5.5-1]
-            Ok(packet) if packet.version == ProtocolVersion::V5 && frame.is_overlong() => {
-                Err(DecodeError::RemainingLength)
-            }
-            decoded => decoded,
-        };
-        match decoded {
-            Ok(packet) => {
-                let is_here = on_connect(&mut self.state, now, id, &packet, unread);
-                if is_here {
-                    Next::GoOn
-                } else {
-                    Next::Stop
-                }
-            }
-            Err(error) => {
-                refuse_malformed(&mut self.state, now, id, connect_version(body), error);
-                Next::Stop
-            }
         }
     }
 

@@ -176,6 +176,11 @@ impl Outbox {
         self.is_named = false;
     }
 
+    /// Throws away what waits and has not been handed out; that always begins and ends with a whole packet.
+    pub fn forget_filling(&mut self) {
+        self.filling = Chunk::default();
+    }
+
     /// The chunk that was out has left.
     pub fn flushed(&mut self) {
         self.out_bytes = 0;

@@ -79,6 +79,15 @@ impl Inflight {
         self.entries.is_empty()
     }
 
+    /// Bytes of the messages that may have to be sent again. Cost: a look at each.
+    pub fn bytes(&self) -> usize {
+        let published = self.entries.iter().filter_map(|entry| match &entry.stage {
+            Stage::Published(delivery) => Some(delivery.message.size()),
+            Stage::Released => None,
+        });
+        published.sum()
+    }
+
     /// Identifiers sent on this connection and not yet free: what counts against the client's Receive Maximum.
     pub fn sent(&self) -> usize {
         self.unsent

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tracing::{debug, warn};
 
 use crate::auth::{shorten, Grant, Policy};
-use crate::mqtt::{ReasonCode, TopicFilter};
+use crate::mqtt::{ProtocolVersion, Publish, QoS, ReasonCode, TopicFilter};
 use crate::router::SessionKey;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
 use crate::shard::fault::Fault;
+use crate::shard::publish::Sender;
 use crate::shard::state::{Client, State};
 use crate::time::Time;
 
@@ -22,6 +23,27 @@ pub(crate) fn may_write(state: &mut State, now: Time, session: SessionKey, topic
         tell(state, now, session, topic, "a client may not publish there");
     }
     allowed
+}
+
+/// How a publication is answered that is not made, because its client may not make it or memory is short; `None`: it is made.
+pub(crate) fn refusal(
+    state: &mut State,
+    now: Time,
+    sender: Sender,
+    packet: &Publish<'_>,
+    topic: &str,
+) -> Option<ReasonCode> {
+    let can_be_told = sender.version == ProtocolVersion::V5 && packet.packet_id.is_some();
+    if !may_write(state, now, sender.session, topic) {
+        // Who cannot be told is acknowledged as if all were well, as other brokers do.
+        return Some(if can_be_told { ReasonCode::NotAuthorized } else { ReasonCode::Success });
+    }
+    // QoS 0 is kept for nobody; what a client before 5.0 publishes is not read, unless it had all the memory it needs.
+    if state.is_refusing() && can_be_told && packet.qos != QoS::AtMostOnce {
+        state.metrics.publish_refused_memory_total += 1;
+        return Some(ReasonCode::QuotaExceeded);
+    }
+    None
 }
 
 /// Whether a topic is within the bounds of all clients.

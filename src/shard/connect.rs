@@ -103,6 +103,11 @@ fn admit(
         let text = "maximum packet size is too small for CONNACK";
         return refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
     }
+    // Who comes for what it is owed makes room.
+    if state.is_refusing() && !state.by_client_id.contains_key(client_id) {
+        state.metrics.connects_refused_memory_total += 1;
+        return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "memory is short"));
+    }
     let Some((session, present)) = open_session(state, now, packet, client_id, grant) else {
         state.metrics.sessions_refused_total += 1;
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));

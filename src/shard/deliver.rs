@@ -8,6 +8,7 @@ use crate::session::{Delivery, Identifiers, Inflight, Next, Overflow};
 use crate::shard::allowed::may_read;
 use crate::shard::event::ConnectionId;
 use crate::shard::pen::{is_too_large, Pen, Target};
+use crate::shard::pressure::count_dropped;
 use crate::shard::publication::Publication;
 use crate::shard::publish::pass_on;
 use crate::shard::state::{Client, State};
@@ -29,7 +30,7 @@ const EXPIRED_PER_MESSAGE: usize = 1024;
 /// Gives a publication to one session: into its outbox if that is possible now, into its queue if it must wait. QoS 0 is
 /// not kept for anybody. Cost: a copy of the encoded packet; no allocation for QoS 0.
 pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publication<'_>, target: &Target<'_>) {
-    let State { clients, slots, encoder, pool, dirty, metrics, options, .. } = state;
+    let State { clients, slots, encoder, pool, dirty, metrics, options, outbox_bytes_max, .. } = state;
     let Some(client) = clients.get_mut(target.session.0 as usize) else { return };
     if !may_read(client, publication.topic) {
         metrics.deliveries_denied_total += 1;
@@ -51,11 +52,11 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
     let Some(slot) = slots[id.index as usize].as_mut() else { return };
     debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
     let connection = &mut slot.connection;
-    let outbox_full = connection.outbox.waiting_bytes() >= options.limits.outbox_bytes_max;
+    let outbox_full = connection.outbox.waiting_bytes() >= *outbox_bytes_max;
     let mut pen = Pen { encoder, pool, dirty, metrics };
     if qos == QoS::AtMostOnce {
         if outbox_full {
-            pen.metrics.dropped_outbox_full_total += 1;
+            count_dropped(pen.metrics, &options.limits, connection);
         } else {
             pen.write_live(connection, id, now, publication, target, None);
         }
@@ -120,7 +121,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
 
 /// Bytes waiting for a socket from which on nothing more is fetched for it.
 fn enough_bytes(state: &State) -> usize {
-    PUMP_BYTES.min(state.options.limits.outbox_bytes_max)
+    PUMP_BYTES.min(state.outbox_bytes_max)
 }
 
 /// QoS 1 and 2 publications that may be unacknowledged towards a client [MQTT5-3.3.4-9].

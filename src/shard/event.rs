@@ -35,6 +35,23 @@ pub struct Origin {
     pub identity: Option<Box<str>>,
 }
 
+/// How near the process is to its memory budget, and what gives way there; each level includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pressure {
+    /// There is room.
+    #[default]
+    None,
+    /// Who publishes is not read for a tenth of a second after each receive.
+    Slowing,
+    /// Slow receivers get no QoS 0, and what waits for anybody waits once, in queues, instead of in outboxes.
+    Sparing,
+    /// Nothing is accepted that would have to be kept: no publication of QoS 1 or 2, retained message, new session or
+    /// subscription.
+    Refusing,
+    /// Connections that hold most are ended.
+    Shedding,
+}
+
 /// What happens to a shard.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -98,6 +115,11 @@ pub enum Event<'a> {
     Policy {
         /// All of them.
         policy: Arc<Policy>,
+    },
+    /// The process is nearer to its memory budget than before, or farther from it.
+    Pressed {
+        /// What holds from now on.
+        pressure: Pressure,
     },
     /// The time of `next_deadline` may have come.
     Tick,

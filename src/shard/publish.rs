@@ -13,7 +13,7 @@ use crate::mqtt::{
 };
 use crate::router::{PeerSet, Receiver, Route, SessionKey, ShareKey, ShareTarget, SharedPick};
 use crate::session::Will;
-use crate::shard::allowed::{may_write, topic_fits};
+use crate::shard::allowed::{may_write, refusal, topic_fits};
 use crate::shard::deliver::deliver;
 use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
@@ -107,8 +107,10 @@ fn on_packet(
     }
     let publish = decode_publish(sender.version, frame.first_byte, body)?;
     let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
-    // What is known need not be asked for again: it fits, and the client may publish to it.
-    if on_decoded(state, now, sender, &publish, source, None)? && topic_fits(state, publish.topic) {
+    // What is known need not be asked for again: it fits, and the client may publish to it. While publications are refused each
+    // is asked for.
+    let is_allowed = on_decoded(state, now, sender, &publish, source, None)?;
+    if is_allowed && topic_fits(state, publish.topic) && !state.is_refusing() {
         known.learn(publish.topic);
     }
     Ok(())
@@ -144,11 +146,10 @@ fn on_decoded(
             return Ok(false);
         }
     }
-    if memory.is_none() && !may_write(state, now, sender.session, &topic) {
-        // Who cannot be told is acknowledged as if all were well, as other brokers do.
-        let can_be_told = sender.version == ProtocolVersion::V5 && packet.packet_id.is_some();
-        let outcome = if can_be_told { ReasonCode::NotAuthorized } else { ReasonCode::Success };
-        return acknowledge(state, sender, packet, outcome).map(|()| false);
+    if memory.is_none() {
+        if let Some(answer) = refusal(state, now, sender, packet, &topic) {
+            return acknowledge(state, sender, packet, answer).map(|()| false);
+        }
     }
     let outcome = if memory.is_some() || topic_fits(state, &topic) {
         let mut publication = publication(state, now, &topic, packet, source);
@@ -384,7 +385,10 @@ fn all_peers(state: &State) -> PeerSet {
 
 fn has_room(state: &State, publication: &Publication<'_>) -> bool {
     let size = publication.topic.len() + publication.forwarded.len() + publication.payload.len();
-    publication.payload.is_empty() || state.router.retained().has_room(publication.topic, size, &state.options.limits)
+    if publication.payload.is_empty() {
+        return true;
+    }
+    !state.is_refusing() && state.router.retained().has_room(publication.topic, size, &state.options.limits)
 }
 
 /// The topic a PUBLISH means. Defining or using an alias shares the name instead of copying it.

@@ -183,7 +183,7 @@ fn deliver_all(
     receiver: &Receiver,
     bench: &mut Workbench,
 ) -> bool {
-    let State { clients, slots, pool, dirty, metrics, options, .. } = state;
+    let State { clients, slots, pool, dirty, metrics, options, outbox_bytes_max, .. } = state;
     let Some(client) = clients.get_mut(receiver.session.0 as usize) else { return true };
     if !may_read(client, series.topic) {
         metrics.deliveries_denied_total += series.count as u64;
@@ -196,7 +196,7 @@ fn deliver_all(
     debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
     let connection = &mut slot.connection;
     let copy = bench.copies.variant(series, connection.version, qos);
-    let is_roomy = connection.outbox.waiting_bytes() + copy.bytes.len() <= options.limits.outbox_bytes_max;
+    let is_roomy = connection.outbox.waiting_bytes() + copy.bytes.len() <= *outbox_bytes_max;
     if !is_roomy || connection.outbound_aliases.is_some() || connection.is_too_large(copy.packet_bytes_max) {
         return false;
     }

@@ -22,9 +22,10 @@ use crate::shard::authenticate::Suspended;
 use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
-use crate::shard::event::{ConnectionId, Effect, Mail, ShardId};
+use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
 use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
+use crate::shard::pressure::{outbox_bytes_max, Shortage};
 use crate::shard::recent::Recent;
 use crate::shard::scans::{ScanNumber, Scans};
 use crate::shard::series::Workbench;
@@ -176,6 +177,12 @@ pub(crate) struct State {
     pub(crate) refusals: Throttle,
     /// Log lines of what clients may not.
     pub(crate) denials: Throttle,
+    /// What there is to do while memory is short.
+    pub(crate) shortage: Shortage,
+    /// Bytes that may wait for one socket now.
+    pub(crate) outbox_bytes_max: usize,
+    /// Whether a client may have to be slowed down for what it sends.
+    pub(crate) is_throttling: bool,
     /// Reused by every publication.
     pub(crate) route: Route,
     /// Reused by every publication.
@@ -222,11 +229,29 @@ impl State {
             metrics: Metrics::default(),
             refusals: Throttle::default(),
             denials: Throttle::default(),
+            shortage: Shortage::default(),
+            outbox_bytes_max: outbox_bytes_max(&options.limits, Pressure::None),
+            is_throttling: (options.limits.messages_per_s | options.limits.bytes_per_s) != 0,
             route: Route::default(),
             encoder: Encoder::default(),
             workbench: Workbench::default(),
             options,
         }
+    }
+
+    /// Whether nothing is left of any client.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+            && self.by_client_id.is_empty()
+            && self.metrics.connections_now == 0
+            && self.router.is_empty()
+            && self.timers.is_empty()
+            && self.work.is_empty()
+            && self.begun.is_empty()
+            && self.suspended.is_empty()
+            && self.held_back.is_empty()
+            && self.pending_subacks.is_empty()
+            && self.mail_waiting == 0
     }
 
     pub(crate) fn slot(&self, id: ConnectionId) -> Option<&Slot> {

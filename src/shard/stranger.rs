@@ -1,8 +1,9 @@
 //! What comes before a connection is a client's: the beginning of a CONNECT, and of nothing else.
 
 use crate::connection::{Phase, Unfinished};
-use crate::mqtt::{connect_version, next_header, DecodeError, PacketType};
-use crate::shard::connect::refuse_malformed;
+use crate::mqtt::{connect_version, decode_connect, next_header, DecodeError, Frame, PacketType, ProtocolVersion};
+use crate::shard::connect::{on_connect, refuse_malformed};
+use crate::shard::dispatch::Next;
 use crate::shard::event::ConnectionId;
 use crate::shard::state::State;
 use crate::time::Time;
@@ -31,6 +32,31 @@ pub(crate) fn may_be_taken(state: &mut State, now: Time, id: ConnectionId, parti
     !is_too_large
 }
 
+/// The first packet, which is CONNECT. `unread` is all that has come, from its first byte on.
+pub(crate) fn on_first_packet(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    frame: &Frame,
+    body: &[u8],
+    unread: &[u8],
+) -> Next {
+    debug_assert!(begins_connect(&[frame.first_byte], &[]), "nothing else is read");
+    let decoded = match decode_connect(body) {
+        // [MQTT5-1.5.5-1]
+        Ok(packet) if packet.version == ProtocolVersion::V5 && frame.is_overlong() => Err(DecodeError::RemainingLength),
+        decoded => decoded,
+    };
+    match decoded {
+        Ok(packet) if on_connect(state, now, id, &packet, unread) => Next::GoOn,
+        Ok(_) => Next::Stop,
+        Err(error) => {
+            refuse_malformed(state, now, id, connect_version(body), error);
+            Next::Stop
+        }
+    }
+}
+
 /// The fixed header of a first packet is wrong.
 pub(crate) fn on_bad_head(state: &mut State, now: Time, id: ConnectionId, head: &[u8], error: DecodeError) {
     // The beginning of CONNECT may already say how to answer.
@@ -49,7 +75,7 @@ pub(crate) fn on_bad_head(state: &mut State, now: Time, id: ConnectionId, head: 
 }
 
 /// Whether the first of these bytes is that of a CONNECT: nothing else may come first [MQTT5-3.1.0-1] [MQTT311-3.1.0-1].
-pub(crate) fn begins_connect(partial: &[u8], bytes: &[u8]) -> bool {
+fn begins_connect(partial: &[u8], bytes: &[u8]) -> bool {
     let first = partial.first().or(bytes.first());
     first.is_none_or(|first| PacketType::from_first_byte(*first) == Some(PacketType::Connect))
 }

@@ -163,6 +163,10 @@ fn check(state: &mut State, now: Time, session: SessionKey, filter: TopicFilter<
         state.metrics.subscriptions_refused_total += 1;
         return Err(ReasonCode::QuotaExceeded);
     }
+    if state.is_refusing() && !is_known() {
+        state.metrics.subscriptions_refused_memory_total += 1;
+        return Err(ReasonCode::QuotaExceeded);
+    }
     Ok(())
 }
 

@@ -1,22 +1,31 @@
-//! Clients that send more than they may: they are not read for a while, and lose nothing.
+//! Clients that send more than they may, or than there is memory for: they are not read for a while, and lose nothing.
 
 use crate::connection::Phase;
-use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::event::{ConnectionId, Effect, Pressure};
+use crate::shard::pressure::pause_publisher;
 use crate::shard::state::State;
 use crate::shard::timers::TimerKey;
 use crate::time::Time;
 
-/// Counts what has come of a client, and stops reading it if that was too much. Asked for each receive, so it costs nothing
-/// per message, and a look at two numbers while there is no limit.
-#[inline]
-pub(crate) fn pause_if_fast(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: usize) {
+/// Counts what has come of a client, and stops reading it if that was too much. Asked for each receive while
+/// `State::is_throttling`, so it costs nothing per message. `must_wait`: a publication is there that may not be read now.
+pub(crate) fn pause_if_fast(
+    state: &mut State,
+    now: Time,
+    id: ConnectionId,
+    messages: u64,
+    bytes: usize,
+    must_wait: bool,
+) {
     let limits = &state.options.limits;
     if (limits.messages_per_s | limits.bytes_per_s) != 0 {
         count(state, now, id, messages, bytes as u64);
     }
+    if must_wait || (messages > 0 && state.shortage.pressure != Pressure::None) {
+        pause_publisher(state, now, id);
+    }
 }
 
-#[inline(never)]
 fn count(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: u64) {
     let State { slots, options, timers, metrics, effects, .. } = state;
     let Some(slot) = slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };

@@ -18,6 +18,8 @@ pub(crate) enum TimerKey {
     Session(SessionKey),
     /// Retained messages expire.
     Retained,
+    /// Memory is short: the greediest client is to be found.
+    Shortage,
 }
 
 /// The timers of one shard. Setting and cancelling cost a logarithm; nothing is set per message.

@@ -11,6 +11,7 @@ use crate::shard::ending::go_on_ending;
 use crate::shard::event::{ConnectionId, Effect};
 use crate::shard::fault::Fault;
 use crate::shard::members::tell_members;
+use crate::shard::shedding::on_shortage_due;
 use crate::shard::state::State;
 use crate::shard::throttle::on_pace_due;
 use crate::shard::timers::TimerKey;
@@ -33,6 +34,7 @@ pub(crate) fn on_tick(state: &mut State, now: Time) {
             TimerKey::Pace(id) => on_pace_due(state, now, id),
             TimerKey::Session(session) => on_session_due(state, now, session),
             TimerKey::Retained => expire_retained(state, now),
+            TimerKey::Shortage => on_shortage_due(state, now),
         }
     }
     state.budget.reserve();

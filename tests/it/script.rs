@@ -53,6 +53,7 @@
 //! At the end everything that came must have been expected.
 //!
 //! **The world**: `wait 1.5s` (`ms`, `s`, `m`, `h`, `d`) · `drain` · `drained` all shards are done ·
+//! `memory enough`, `slowing`, `sparing`, `refusing` or `shedding` says how short all shards are of it ·
 //! `rules` forgets what was said of users and ACL, to be said anew, and `reload` lets it hold ·
 //! `retained t/1="x" t/2="y"` just these, on every shard · `metric NAME=3` sum of all shards.
 //!

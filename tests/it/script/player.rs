@@ -8,6 +8,7 @@ use std::time::Duration;
 use corecast::config::QueueFull;
 use corecast::limits::Limits;
 use corecast::mqtt::ProtocolVersion;
+use corecast::shard::Pressure;
 
 use super::hear::hear;
 use super::rules::Rules;
@@ -96,6 +97,7 @@ impl<'s> Player<'s> {
         } else {
             match first {
                 "wait" => return self.wait(duration(rest)),
+                "memory" => world.press(pressure(rest)),
                 "reload" => world.adopt(self.rules.policy()),
                 "drain" => {
                     world.drain();
@@ -362,6 +364,17 @@ fn expect_metric(world: &World, rest: &str) {
         let values: Vec<u64> = rows.filter(|row| row.0 == wanted.name).map(|row| row.1).collect();
         assert!(!values.is_empty(), "there is no metric `{}`", wanted.name);
         assert_eq!(values.iter().sum::<u64>(), wanted.number::<u64>(), "metric `{}`", wanted.name);
+    }
+}
+
+fn pressure(word: &str) -> Pressure {
+    match word {
+        "enough" => Pressure::None,
+        "slowing" => Pressure::Slowing,
+        "sparing" => Pressure::Sparing,
+        "refusing" => Pressure::Refusing,
+        "shedding" => Pressure::Shedding,
+        other => panic!("`{other}` is no degree of pressure"),
     }
 }
 

@@ -11,6 +11,7 @@ use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Disconnect, Forwarded, Packet, Properties, ProtocolVersion, QoS,
     ReasonCode, RetainHandling, SubscriptionOptions, TopicName, Will,
 };
+use corecast::shard::Pressure;
 
 use super::bounds::some_limits;
 use super::person::{message_number, Asked, Believed, Link, Outgoing, Person, Stage};
@@ -37,6 +38,8 @@ pub(crate) struct Swarm {
     /// What was said and heard, if it is to be told.
     said: Vec<String>,
     tells: bool,
+    /// Now and then memory gets so short that publishers are slowed down.
+    is_pressed: bool,
     name: String,
 }
 
@@ -72,6 +75,8 @@ impl Swarm {
             server_receive_maximum,
             said: Vec::new(),
             tells,
+            // Not drawn either.
+            is_pressed: seed % 4 == 1,
             name: format!("{shards} shards, seed {seed}"),
         }
     }
@@ -96,6 +101,10 @@ impl Swarm {
             self.people[index].acknowledge(&mut self.world);
         }
         self.model.step += 1;
+        if self.is_pressed && self.model.step.is_multiple_of(20) {
+            let pressure = if self.model.step.is_multiple_of(40) { Pressure::None } else { Pressure::Slowing };
+            self.world.press(pressure);
+        }
         self.act(index);
         match self.rng.below(100) {
             0..5 => self.world.now = self.world.now + Duration::from_millis(self.rng.next() % 300),
@@ -381,6 +390,10 @@ impl Swarm {
 
     /// Everybody who has a session comes back and takes all there is; then all must be as it should.
     fn rest(&mut self) {
+        if self.is_pressed {
+            self.world.press(Pressure::None);
+            self.world.now = self.world.now + Duration::from_millis(100);
+        }
         loop {
             self.world.run();
             let mut moved = false;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corecast::auth::{Ask, Credentials, Judgement, Policy, Refusal};
-use corecast::shard::{ConnectionId, Effect, Event};
+use corecast::shard::{ConnectionId, Effect, Event, Pressure};
 
 use super::{Moving, World};
 
@@ -76,6 +76,13 @@ impl World {
         debug_assert!(matches!(policy.ask("", None, Some(""), None), Ask::Judge), "only then is anything judged");
         let generation = policy.generation;
         self.tell(shard, Event::Judged { connection, generation, answer, lifetime: self.options.lifetime });
+    }
+
+    /// Memory is short from now on, or is not any more.
+    pub(crate) fn press(&mut self, pressure: Pressure) {
+        for shard in 0..self.cores.len() {
+            self.tell(shard, Event::Pressed { pressure });
+        }
     }
 
     /// From now on other rules hold, everywhere.
