@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use corecast::runtime::CountingAllocator;
 use criterion::Criterion;
-use mimalloc::MiMalloc;
 
 /// The broker's own.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Runs `benches` as the flags of `cargo bench` want it.
 pub(crate) fn run(benches: impl FnOnce(&mut Criterion)) {

@@ -13,11 +13,11 @@ use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Packet, PacketId, Properties, ProtocolVersion, QoS,
     SubscriptionOptions,
 };
-use mimalloc::MiMalloc;
+use corecast::runtime::CountingAllocator;
 
 /// The broker's own.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const FILTERS: u32 = 100_000;
 const TOPICS: u32 = 1_000_000;

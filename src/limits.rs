@@ -19,6 +19,9 @@ pub const TURN_UNITS_MAX: u32 = 10_000;
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
+    /// Bytes of memory the whole process may hold; near it, clients are slowed down, refused and at last
+    /// disconnected (docs/security.md). Nothing: three quarters of what the system allows.
+    pub memory_bytes_max: Option<u64>,
     /// Connections of the whole process, at most as many as there are open files for; one more is answered "quota exceeded"
     /// (0x97, or return code 3) and closed.
     pub connections_max: usize,
@@ -77,6 +80,7 @@ pub struct Limits {
 
 /// The default of every bound.
 pub const DEFAULT: Limits = Limits {
+    memory_bytes_max: None,
     connections_max: 1_000_000,
     connections_per_address_per_s: 0,
     connections_per_address_burst: 100,

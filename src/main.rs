@@ -8,13 +8,12 @@ use std::process::ExitCode;
 use corecast::cli;
 use corecast::config::Config;
 use corecast::limits::TURN_UNITS_MAX;
-use corecast::runtime::{self, ExitReason, Settings};
+use corecast::runtime::{self, CountingAllocator, ExitReason, Settings};
 use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
-use mimalloc::MiMalloc;
 
-/// Messages are allocated on one core and often freed on another, which is what this allocator is good at.
+/// The budget is minded by what it counts.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
     let check = |config: &Config| Ok(runtime::check_files(&config.listeners)?);

@@ -3,14 +3,17 @@
 //! One executor per shard, pinned to its CPU, hosts one driver that owns the shard's ring and sleeps in it; nothing in
 //! a shard needs the executor's own reactor. Must not know topics, QoS or what is in a mail.
 
+mod allowance;
 mod boot;
 mod certificates;
 mod control;
 mod driver;
 mod error;
 mod givebacks;
+mod heap;
 mod listener;
 mod mailbox;
+mod memory;
 mod newcomers;
 mod passage;
 mod policy;
@@ -39,6 +42,7 @@ use crate::shard::{Shard, ShardId};
 pub use self::certificates::check_files;
 pub use self::control::{ExitReason, Report, RuntimeCounters};
 pub use self::error::RuntimeError;
+pub use self::heap::CountingAllocator;
 // It knows no content and no socket: `benches/mailbox.rs` times it alone.
 pub use self::mailbox::{mailboxes, Batch, Mailbox};
 pub use self::settings::Settings;

@@ -187,6 +187,12 @@ options! {
     /// Every bound of the broker and what happens there. Bytes are written as whole numbers (`16_777_216` is 16 MiB),
     /// times in seconds.
     limits: use Limits {
+        /// Memory the whole process may hold. From 70 % of it on, things give way in this order, each again when there is
+        /// room: publishers are slowed down (70 %); slow receivers get no QoS 0 (80 %); publications of QoS 1 and 2, new
+        /// retained messages, sessions and subscriptions are refused (88 %); the connections that hold most are ended
+        /// (95 %). Nothing that was acknowledged is given up for it. Unset: three quarters of the memory of the machine, of
+        /// what the control groups of the process allow or of its address space (`ulimit -v`), whichever is least.
+        memory_bytes_max: Option<u64>, unit "bytes", range 33_554_432 to 1_125_899_906_842_624_u64;
         /// Connections of the whole process, or as many as the limit of open files has room for if that is fewer. One more
         /// is answered "quota exceeded" (0x97, or return code 3 before 5.0) and closed.
         connections_max: usize, unit "connections", range 1 to 10_000_000;

@@ -306,6 +306,15 @@ counters! {
     wake_ups_sent_total,
     /// Turns that ended with mail for which a channel had no room.
     mail_spilled_turns_total,
+    /// Bytes of memory the process may hold.
+    memory_budget_bytes_now,
+    /// Bytes it has allocated.
+    memory_allocated_bytes_now,
+    /// Bytes of it that are resident, as the system has said lately.
+    memory_resident_bytes_now,
+    /// How short memory is: 0 not at all, 1 publishers are slowed down, 2 slow receivers are spared QoS 0, 3 what would have to
+    /// be kept is refused, 4 connections that hold most are ended.
+    memory_pressure_now,
 }
 
 impl RuntimeCounters {

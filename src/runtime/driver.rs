@@ -24,13 +24,14 @@ use self::accept::{adopt, Acceptors};
 use self::filter::{admit_queued, end_slow, has_queued};
 use self::flush::{flush, on_sent};
 use self::receive::{feed_starved, on_received, take_waiting};
-use self::state::State;
+use self::state::{Commons, State};
 use super::boot::explain;
 use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
 use super::error::RuntimeError;
 use super::givebacks::Givebacks;
 use super::listener::Bound;
 use super::mailbox::Mailbox;
+use super::memory::{Holding, Memory};
 use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
@@ -41,7 +42,7 @@ use super::watch::Watch;
 use super::workers::{Answer, Jobs};
 use crate::auth::{Policy, Refusal};
 use crate::limits::Limits;
-use crate::shard::{Event, Mail, Shard, ShardId};
+use crate::shard::{Event, Mail, Pressure, Shard, ShardId};
 use crate::time::Time;
 
 pub(super) use self::state::Moved;
@@ -50,6 +51,8 @@ pub(super) use self::state::Moved;
 const TURN_COMPLETIONS_MAX: usize = 1024;
 /// How soon a channel that was full is tried again.
 const SPILL_RETRY: Duration = Duration::from_millis(1);
+/// How soon a shard looks again whether memory is still short.
+const PRESSURE_RETRY: Duration = Duration::from_millis(100);
 /// How often a draining shard looks whether all have drained.
 const DRAIN_RETRY: Duration = Duration::from_millis(5);
 
@@ -71,6 +74,7 @@ pub(super) struct Seat {
     pub(super) policy: Arc<Policy>,
     /// Whether another shard runs on the same CPU.
     pub(super) shares_cpu: bool,
+    pub(super) memory: Memory,
 }
 
 /// How far a driver is from its end.
@@ -109,9 +113,9 @@ impl Driver {
     /// Sits down: makes the ring, which belongs to the calling thread from then on.
     pub(super) fn new(seat: Seat, shard: Shard) -> Result<Driver, RuntimeError> {
         let Seat { shard: id, listeners, doors, mailbox, ear, drained, clock, ring_sizes, shares_cpu, .. } = seat;
-        let (gate, newcomers, limits) = (seat.gate, seat.newcomers, seat.limits);
         let ring = Ring::new(ring_sizes).map_err(explain)?;
-        let mut state = State::new(shard, ring, gate, newcomers, limits, doors, seat.jobs);
+        let commons = Commons { gate: seat.gate, newcomers: seat.newcomers, jobs: seat.jobs, memory: seat.memory };
+        let mut state = State::new(shard, ring, seat.limits, doors, commons);
         state.tell(Event::Policy { policy: seat.policy });
         Ok(Driver {
             id,
@@ -166,6 +170,7 @@ impl Driver {
         self.state.counters.turns_total += 1;
         self.state.shard.begin_turn();
         self.state.steps = 0;
+        self.state.mind_memory();
         self.is_mail_cut = !self.take_mail();
         if !self.is_mail_cut {
             take_waiting(&mut self.state);
@@ -173,6 +178,7 @@ impl Driver {
             let mut completions = mem::take(&mut self.completions);
             for completion in completions.drain(..) {
                 self.on_completion(completion);
+                self.state.mind_memory();
             }
             self.completions = completions;
         }
@@ -183,9 +189,10 @@ impl Driver {
         flush(&mut self.state);
         feed_starved(&mut self.state);
         self.acceptors.arm(&mut self.state);
-        if self.givebacks.are_due(self.state.now, has_worked) {
+        let is_short = self.state.pressure != Pressure::None;
+        if self.givebacks.are_due(self.state.now, has_worked, is_short) {
             self.state.shard.give_back();
-            give_memory_back();
+            give_memory_back(is_short);
         }
         let metrics = self.state.shard.metrics();
         let publications = metrics.publish_received_total + metrics.mail_publish_received_total;
@@ -226,7 +233,8 @@ impl Driver {
         let give_back = self.givebacks.next_deadline();
         let handshake = state.handshakes.peek().map(|Reverse((deadline, _))| *deadline);
         let (shard, accept) = (state.shard.next_deadline(), self.acceptors.next_deadline());
-        let deadlines = [shard, accept, retry, drain, ended, give_back, handshake];
+        let pressed = (state.pressure != Pressure::None).then_some(state.now + PRESSURE_RETRY);
+        let deadlines = [shard, accept, retry, drain, ended, give_back, handshake, pressed];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) if deadline <= state.now => Wait::Not,
             Some(deadline) => Wait::AtMost(deadline - state.now),
@@ -341,8 +349,7 @@ impl Driver {
                 Command::Drain { deadline } => self.drain(deadline),
                 Command::Policy(policy) => self.state.tell(Event::Policy { policy }),
                 Command::Report(to) => {
-                    let shard = self.state.shard.metrics().clone();
-                    let report = Report { shard, runtime: self.state.counters.clone() };
+                    let report = self.report();
                     // Whoever asked may have stopped waiting.
                     let _ = to.try_send(report);
                 }
@@ -353,6 +360,19 @@ impl Driver {
         }
         self.state.apply_effects();
         self.listen_to_commands();
+    }
+
+    /// What has been counted here. Of what is the process's one shard tells.
+    fn report(&self) -> Report {
+        let (shard, mut runtime) = (self.state.shard.metrics().clone(), self.state.counters.clone());
+        if self.id == ShardId(0) {
+            let Holding { budget, allocated, resident, pressure } = self.state.memory.holding();
+            runtime.memory_budget_bytes_now = budget;
+            runtime.memory_allocated_bytes_now = allocated;
+            runtime.memory_resident_bytes_now = resident;
+            runtime.memory_pressure_now = pressure as u64;
+        }
+        Report { shard, runtime }
     }
 
     fn drain(&mut self, deadline: Time) {
@@ -384,6 +404,7 @@ impl Driver {
 /// Behind the mail of a batch, if that is all taken, come its sockets. Answers whether the turn may go on with another.
 fn end_batch(state: &mut State, arrivals: &mut Vec<Moved>, mail_left: &VecDeque<(ShardId, Mail)>) -> bool {
     state.apply_effects();
+    state.mind_memory();
     if !mail_left.is_empty() {
         return false;
     }

@@ -10,6 +10,8 @@ use crate::time::Time;
 
 /// How long after something has happened: seldom enough to cost nothing.
 const DELAY: Duration = Duration::from_secs(10);
+/// The same while memory is short.
+const SHORT_DELAY: Duration = Duration::from_millis(100);
 
 /// The time of the next asking, if anything has happened since the last one.
 #[derive(Debug, Default)]
@@ -23,8 +25,12 @@ impl Givebacks {
         self.due
     }
 
-    /// Whether the allocator is to be asked now. To be called once a turn; `has_worked`: the turn had something to do.
-    pub(super) fn are_due(&mut self, now: Time, has_worked: bool) -> bool {
+    /// Whether the allocator is to be asked now. To be called once a turn; `has_worked`: the turn had something to do,
+    /// `is_short`: memory is.
+    pub(super) fn are_due(&mut self, now: Time, has_worked: bool, is_short: bool) -> bool {
+        if is_short {
+            self.due = self.due.map(|due| due.min(now + SHORT_DELAY));
+        }
         let is_due = self.due.is_some_and(|due| due <= now);
         if is_due {
             self.due = None;
@@ -43,13 +49,25 @@ mod tests {
     fn are_due_once_after_work_and_never_in_silence() {
         let mut givebacks = Givebacks::default();
         let at = |seconds| Time::START + Duration::from_secs(seconds);
-        assert!(!givebacks.are_due(at(0), false));
+        assert!(!givebacks.are_due(at(0), false, false));
         assert_eq!(givebacks.next_deadline(), None);
-        assert!(!givebacks.are_due(at(1), true));
-        assert!(!givebacks.are_due(at(9), true));
+        assert!(!givebacks.are_due(at(1), true, false));
+        assert!(!givebacks.are_due(at(9), true, false));
         assert_eq!(givebacks.next_deadline(), Some(at(11)));
-        assert!(givebacks.are_due(at(11), false));
+        assert!(givebacks.are_due(at(11), false, false));
         assert_eq!(givebacks.next_deadline(), None);
-        assert!(!givebacks.are_due(at(30), false));
+        assert!(!givebacks.are_due(at(30), false, false));
+    }
+
+    #[test]
+    fn are_due_sooner_while_memory_is_short() {
+        let mut givebacks = Givebacks::default();
+        let at = |seconds| Time::START + Duration::from_secs(seconds);
+        assert!(!givebacks.are_due(at(1), true, false));
+        assert!(!givebacks.are_due(at(2), true, true));
+        assert_eq!(givebacks.next_deadline(), Some(at(2) + SHORT_DELAY));
+        assert!(givebacks.are_due(at(3), true, true));
+        assert!(!givebacks.are_due(at(4), false, true));
+        assert_eq!(givebacks.next_deadline(), None, "nothing has happened since");
     }
 }

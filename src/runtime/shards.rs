@@ -11,6 +11,7 @@ use crossbeam_channel::{bounded, Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{error, info, warn};
 
+use super::allowance::Allowance;
 use super::boot::{check_uring, choose_cpus, raise_locked_memory, raise_open_files};
 use super::certificates::{Librarian, SharedTls};
 use super::control::{line, Clock, Command, Drained, ExitReason, Gate, Notice, Remote, Report, Wish};
@@ -18,6 +19,7 @@ use super::driver::{Driver, Moved, Seat};
 use super::error::RuntimeError;
 use super::listener::{listen, Bound};
 use super::mailbox::{mailboxes, Mailbox};
+use super::memory::Memory;
 use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::policy::{announce, load};
@@ -91,7 +93,8 @@ impl Shards {
         let clock = Clock::start();
         let policy = Arc::new(load(&settings.auth, &listeners.addresses, 0)?);
         let workers = Workers::new(settings, Arc::clone(&policy), clock).map_err(no_workers)?;
-        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers, &cpus)?;
+        let memory = memory(settings.limits.memory_bytes_max)?;
+        let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers, &memory)?;
         let replies = remotes.iter().map(Remote::reply).collect::<Result<Vec<_>, _>>().map_err(no_workers)?;
         workers.start(usize::from(settings.auth.workers), replies).map_err(no_workers)?;
         let count = u8::try_from(cpus.len()).expect("no more than SHARDS_MAX");
@@ -109,8 +112,9 @@ impl Shards {
             generation: 0,
         };
         let mut starts = Vec::new();
-        for ((seat, remote), &cpu) in seats.into_iter().zip(remotes).zip(&cpus) {
+        for ((mut seat, remote), &cpu) in seats.into_iter().zip(remotes).zip(&cpus) {
             let (start, started) = bounded(1);
+            seat.shares_cpu = cpus.iter().filter(|&&other| other == cpu).count() > 1;
             let executor = spawn(seat, cpu, Arc::clone(&make_shard), sender.clone(), started)?;
             starts.push(start);
             shards.members.push(Member { remote, executor: Some(executor) });
@@ -287,6 +291,21 @@ impl fmt::Debug for Shards {
     }
 }
 
+/// The budget of the process, which is said once.
+fn memory(asked: Option<u64>) -> Result<Memory, RuntimeError> {
+    let Allowance { bytes: allowed, set_by } = Allowance::find();
+    let budget = asked.unwrap_or_else(|| Allowance { bytes: allowed, set_by }.budget());
+    if budget > allowed {
+        warn!(
+            budget,
+            allowed, "limits.memory_bytes_max is more than {set_by} allows; lower it, or the system ends the broker"
+        );
+    } else {
+        info!(budget, allowed, by = set_by, "memory budget");
+    }
+    Memory::new(budget).map_err(|error| RuntimeError::System { what: "ask how much memory is in use", error })
+}
+
 /// What the driver of each shard is made of, and the lines to them.
 fn seats(
     settings: &Settings,
@@ -295,7 +314,7 @@ fn seats(
     tls: &[Option<SharedTls>],
     clock: Clock,
     workers: &Workers,
-    cpus: &[usize],
+    memory: &Memory,
 ) -> Result<(Vec<Seat>, Vec<Remote>), RuntimeError> {
     let ring_sizes = RingSizes {
         submissions: SUBMISSIONS,
@@ -308,7 +327,7 @@ fn seats(
     let newcomers = Newcomers::new(&limits);
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
-    for (((listeners, mailbox), &cpu), shard) in listeners.into_iter().zip(mailboxes).zip(cpus).zip(0..) {
+    for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
@@ -328,7 +347,9 @@ fn seats(
             ring_sizes,
             jobs: workers.jobs(ShardId(shard)),
             policy: workers.policy(),
-            shares_cpu: cpus.iter().filter(|&&other| other == cpu).count() > 1,
+            // Known when it is seated.
+            shares_cpu: false,
+            memory: memory.clone(),
         });
     }
     Ok((seats, remotes))

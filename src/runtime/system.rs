@@ -16,6 +16,8 @@ pub(super) enum Resource {
     OpenFiles,
     /// Bytes that are never paged out.
     LockedMemory,
+    /// Bytes of address space.
+    Addresses,
 }
 
 /// A bound of the system.
@@ -32,6 +34,7 @@ impl Resource {
         match self {
             Resource::OpenFiles => libc::RLIMIT_NOFILE,
             Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
+            Resource::Addresses => libc::RLIMIT_AS,
         }
     }
 }
@@ -58,6 +61,18 @@ pub(super) fn raise(resource: Resource) -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(hard)
+}
+
+/// Bytes of one page.
+pub(super) fn page_bytes() -> u64 {
+    // SAFETY: asks for a number.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// Pages of memory the machine has; more than any has if it does not say.
+pub(super) fn physical_pages() -> u64 {
+    // SAFETY: asks for a number.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) }).unwrap_or(u64::MAX)
 }
 
 /// The CPUs this thread may run on, in order.
@@ -155,11 +170,11 @@ pub(super) fn group(name: &CStr) -> io::Result<Option<u32>> {
 }
 
 /// Asks the allocator to give back to the system what the calling thread has freed. Tens of microseconds; after hundreds of
-/// megabytes have been freed, a millisecond.
-pub(super) fn give_memory_back() {
+/// megabytes have been freed, a millisecond. `at_once`: also what was freed so lately that it would rather keep it.
+pub(super) fn give_memory_back(at_once: bool) {
     // SAFETY: it takes a flag and works on what belongs to the calling thread. In a program with another allocator it finds
     // nothing to do.
-    unsafe { libmimalloc_sys::mi_collect(false) }
+    unsafe { libmimalloc_sys::mi_collect(at_once) }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod command;
 mod delivery;
 mod ending;
 mod landing;
+mod memory;
 mod passwd;
 mod program;
 mod proxy;

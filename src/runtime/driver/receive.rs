@@ -6,7 +6,7 @@ use super::filter;
 use super::state::{State, Waiting};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{connection, Leaving};
-use crate::shard::{ConnectionId, Event};
+use crate::shard::{ConnectionId, Event, Pressure};
 
 /// Bytes one connection may bring in one turn before the others have had theirs.
 const TURN_BYTES_MAX: u32 = 256 * 1024;
@@ -132,7 +132,9 @@ fn deliver_other(state: &mut State, connection: ConnectionId, completion: Comple
         },
         Err(libc::ENOBUFS) => {
             state.counters.receive_buffer_shortages_total += 1;
-            if mem::replace(&mut state.widened, state.turn) != state.turn {
+            // While memory is short they have to do with those they have.
+            let may_widen = state.pressure == Pressure::None;
+            if may_widen && mem::replace(&mut state.widened, state.turn) != state.turn {
                 state.ring.add_buffers();
             }
             state.starved.push(connection);

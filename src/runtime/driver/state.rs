@@ -11,12 +11,13 @@ use socket2::SockRef;
 use super::filter::say_goodbye;
 use crate::limits::Limits;
 use crate::runtime::control::{Gate, RuntimeCounters};
+use crate::runtime::memory::Memory;
 use crate::runtime::newcomers::Newcomers;
 use crate::runtime::passage::{Door, Hush, Passage, Stage};
 use crate::runtime::ring::{Completion, Operation, Ring};
 use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
 use crate::runtime::workers::Jobs;
-use crate::shard::{ConnectionId, Effect, Event, Origin, Shard, ShardId};
+use crate::shard::{ConnectionId, Effect, Event, Origin, Pressure, Shard, ShardId};
 use crate::time::Time;
 
 /// A larger buffer is not kept for what is opened next: so much has once waited for its turn.
@@ -40,6 +41,14 @@ pub(super) struct Waiting {
     pub(super) completion: Completion,
     /// Bytes of it that have been handled.
     pub(super) done: usize,
+}
+
+/// What all cores have in common.
+pub(super) struct Commons {
+    pub(super) gate: Gate,
+    pub(super) newcomers: Newcomers,
+    pub(super) jobs: Jobs,
+    pub(super) memory: Memory,
 }
 
 /// One core's shard, its ring, its sockets, and the lists of one turn.
@@ -88,20 +97,16 @@ pub(super) struct State {
     pub(super) departures: Vec<(ShardId, Moved)>,
     /// Connections whose credentials nobody has room to check.
     pub(super) unjudged: Vec<ConnectionId>,
+    /// What the process holds, and what the shard has been told of it.
+    pub(super) memory: Memory,
+    pub(super) pressure: Pressure,
     jobs: Jobs,
     effects: Vec<Effect>,
 }
 
 impl State {
-    pub(super) fn new(
-        shard: Shard,
-        ring: Ring,
-        gate: Gate,
-        newcomers: Newcomers,
-        limits: Limits,
-        doors: Vec<Door>,
-        jobs: Jobs,
-    ) -> State {
+    pub(super) fn new(shard: Shard, ring: Ring, limits: Limits, doors: Vec<Door>, commons: Commons) -> State {
+        let Commons { gate, newcomers, jobs, memory } = commons;
         State {
             shard,
             ring,
@@ -129,6 +134,8 @@ impl State {
             opened: Vec::new(),
             departures: Vec::new(),
             unjudged: Vec::new(),
+            memory,
+            pressure: Pressure::None,
             jobs,
             effects: Vec::new(),
         }
@@ -153,6 +160,15 @@ impl State {
         if bytes.capacity() <= OPENED_BYTES_MAX {
             bytes.clear();
             self.opened = bytes;
+        }
+    }
+
+    /// Tells the shard when memory gets short, or is not short any more. Asked after each event: one may take much.
+    pub(super) fn mind_memory(&mut self) {
+        let pressure = self.memory.look(self.now);
+        if pressure != self.pressure {
+            self.pressure = pressure;
+            self.tell(Event::Pressed { pressure });
         }
     }
 

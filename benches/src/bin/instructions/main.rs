@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, Result};
 use clap::{Args, Parser, Subcommand};
-use mimalloc::MiMalloc;
+use corecast::runtime::CountingAllocator;
 
 use self::budgets::Budgets;
 use self::loads::{measure, ROWS};
@@ -20,7 +20,7 @@ use self::report::Report;
 
 /// The broker's own: at QoS 1 and 2 a publication costs an allocation.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[derive(Parser)]
 #[command(name = "instructions", about = "Instructions per message of the pure hot path; see scripts/profile")]
