@@ -17,15 +17,16 @@ class BrokerError(Exception):
 
 
 class Broker:
-    """One run of a broker; `command` may hold {port}, {shards} and {config}, the path of a configuration."""
+    """One run of a broker; `command` may hold {port}, {shards} and {config}, the path of a configuration. `prepare` is called
+    in its process before it becomes the broker."""
 
-    def __init__(self, command, shards, config="", port=None):
+    def __init__(self, command, shards, config="", port=None, prepare=None):
         self.port = port or free_port()
         self.stderr = tempfile.TemporaryFile()
         words = [word.format(port=self.port, shards=shards, config=config) for word in shlex.split(command)]
         print("$ " + shlex.join(words), flush=True)
         self.process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr
+            words, stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr, preexec_fn=prepare
         )
         try:
             self.wait_until_it_listens()
