@@ -192,7 +192,8 @@ impl Driver {
         let is_short = self.state.pressure != Pressure::None;
         if self.givebacks.are_due(self.state.now, has_worked, is_short) {
             self.state.shard.give_back();
-            give_memory_back(is_short);
+            // A shard that has fallen silent does not need soon what it has freed.
+            give_memory_back(is_short || !has_worked);
         }
         let metrics = self.state.shard.metrics();
         let publications = metrics.publish_received_total + metrics.mail_publish_received_total;

@@ -166,9 +166,10 @@ def check(arguments, account, broker, tally):
     tally.check("no publisher was cut off, and all were answered in the end", account.cut_off())
     kept = KEPT_BYTES_MAX + arguments.shards * BUFFER_BYTES
     room = account.before_bytes + kept + KEPT_SHARE_MAX * (account.peak_bytes - account.before_bytes)
-    said = f"{account.after_bytes / MIB:.1f} MiB after, {account.before_bytes / MIB:.1f} before"
-    tally.check("memory comes back", [] if account.after_bytes <= room else [said])
     last = broker.counters()
+    allocated = f"{last['memory_allocated_bytes_now'] / MIB:.1f} of it allocated"
+    said = f"{account.after_bytes / MIB:.1f} MiB after, {allocated}, {account.before_bytes / MIB:.1f} before"
+    tally.check("memory comes back", [] if account.after_bytes <= room else [said])
     left = {name: last[name] for name in ("sessions_now", "memory_pressure_now") if last[name] > (name == "sessions_now")}
     tally.check("nothing is left", [f"{name} is {value}" for name, value in left.items()])
 
