@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+from load import SLEEPERS, STALLED
 from verify import MIB
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
@@ -45,7 +46,8 @@ def summary(account, arguments, tally, facts):
         "",
         f"{verdict} The broker had a budget of {account.budget / MIB:.0f} MiB, {arguments.shards} shards on {facts['cpus_usable']} CPUs"
         f" that it shared with its load ({facts['cpu']}, Linux {facts['kernel']}). \"Ten times\": publishers sent as fast as they"
-        " were let, and the slow consumers together read a tenth of what pairs that keep up had taken before.",
+        " were let, while the slow consumers together were to read no more than a tenth of what pairs that keep up had taken just"
+        f" before; they read {account.share():.1%} of it. Beside them {STALLED} read nothing, and {SLEEPERS} were away most of the time.",
         "",
         "| | |",
         "|---|---|",

@@ -59,6 +59,10 @@ class Account:
             wrong.append("nothing was acknowledged")
         return wrong[:SHOWN_MAX]
 
+    def share(self):
+        """What the slow consumers took, of what pairs that keep up had taken."""
+        return self.taken / self.seconds / self.capacity
+
     def promised(self, qos):
         return sum(sum(one.acknowledged) for one in self.published if one.qos == qos)
 
@@ -91,7 +95,7 @@ class Account:
         group = f", {self.group_peak_bytes / MIB:.1f} MiB with what the kernel held" if self.group_peak_bytes else ""
         return [
             ("with pairs that keep up (QoS 1)", f"{self.capacity:,.0f} messages/s"),
-            ("slow consumers took", f"{self.taken / self.seconds:,.0f} messages/s in {self.seconds:.1f} s"),
+            ("slow consumers took", f"{self.taken / self.seconds:,.0f} messages/s in {self.seconds:.1f} s, {self.share():.1%} of that"),
             ("published", f"QoS 0: {self.sent(0):,} sent; " + "; ".join(kinds)),
             ("refused by PUBACK or PUBREC 0x97", f"{self.refused():,}"),
             ("resident: before, peak, after", f"{self.before_bytes / MIB:.1f}, {self.peak_bytes / MIB:.1f}, {self.after_bytes / MIB:.1f} MiB"),
