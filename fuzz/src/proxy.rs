@@ -26,9 +26,10 @@ type Outcome = Result<Option<(Option<SocketAddr>, Option<Option<SocketAddr>>, Ve
 
 fn read(versions: ProxyVersions, pieces: &[&[u8]]) -> Outcome {
     let mut transport = Transport::new(Some(versions), None);
-    let (mut opened, mut replies) = (Vec::new(), Vec::new());
+    let (mut scratch, mut opened, mut replies) = (Vec::new(), Vec::new(), Vec::new());
     for piece in pieces {
-        transport.receive(piece, &mut opened, &mut replies).map_err(|refusal| refusal.to_string())?;
+        let received = transport.receive(piece, &mut scratch, &mut opened, &mut replies);
+        received.map_err(|refusal| refusal.to_string())?;
     }
     assert!(replies.is_empty(), "a proxy is told nothing");
     assert_eq!(transport.is_open(), transport.is_transparent());

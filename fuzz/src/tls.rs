@@ -39,8 +39,9 @@ pub(crate) fn check(bytes: &[u8]) {
 /// depend on what has come.
 fn read(pieces: &[&[u8]]) -> bool {
     let mut transport = Transport::new(None, Some(&SERVER));
-    let (mut opened, mut replies) = (Vec::new(), Vec::new());
-    let is_refused = pieces.iter().any(|piece| transport.receive(piece, &mut opened, &mut replies).is_err());
+    let (mut scratch, mut opened, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut receive = |piece: &&[u8]| transport.receive(piece, &mut scratch, &mut opened, &mut replies);
+    let is_refused = pieces.iter().any(|piece| receive(piece).is_err());
     assert!(opened.is_empty() && !transport.is_open() && !transport.is_transparent(), "it shares no secret");
     assert!(transport.identity().is_none());
     assert!(replies.len() <= REPLIES_MAX, "{} bytes for {pieces:?}", replies.len());
