@@ -42,6 +42,8 @@ fn users_of_a_file_are_let_in_and_each_refusal_is_one_line() {
         assert_eq!(answer(address, &format!("id={name} username={name} password={name}")), ReasonCode::Success);
     }
     assert_eq!(answer(address, "id=x"), ReasonCode::NotAuthorized);
+    let line = program.says("a client is not let in");
+    assert!(line.contains("anonymous clients are not allowed"), "{line}");
     assert_eq!(answer(address, "id=x username=alice password=bob"), ReasonCode::BadUserNameOrPassword);
     let line = program.says("a client is not let in");
     for text in ["127.0.0.1", "alice", "bad user name or password"] {
