@@ -27,6 +27,8 @@ const RUNGS: [(Pressure, u64, u64); 4] = [
     // What has been begun as the last resort is to help.
     (Pressure::Shedding, 95, 83),
 ];
+/// The same of what is resident, however much of it is free: what is free may be in pieces that do not serve.
+const FULL: (u64, u64) = (90, 86);
 /// How long publications may be refused before those that hold most have to go.
 const REFUSING_MAX: Duration = Duration::from_secs(5);
 /// How often the system is asked: near the budget, and far from it.
@@ -58,6 +60,8 @@ struct Shared {
     overhead: AtomicU64,
     resident: AtomicU64,
     pressure: AtomicU8,
+    /// The pressure of what is allocated and its overhead alone.
+    rung: AtomicU8,
     /// When the system is to be asked again: at this time (nanoseconds), or with so many bytes of large blocks taken.
     due: AtomicU64,
     due_taken: AtomicU64,
@@ -80,12 +84,12 @@ impl Memory {
     pub(super) fn new(budget: u64) -> io::Result<Memory> {
         let gauge = Gauge::new(budget, Some(File::open("/proc/self/statm")?));
         let zero = AtomicU64::default;
-        let pressure = AtomicU8::default();
         let shared = Shared {
             budget,
             overhead: zero(),
             resident: zero(),
-            pressure,
+            pressure: AtomicU8::default(),
+            rung: AtomicU8::default(),
             due: zero(),
             due_taken: zero(),
             gauge: Mutex::new(gauge),
@@ -100,7 +104,8 @@ impl Memory {
         let before = pressure_of(shared.pressure.load(Ordering::Relaxed));
         let is_due = now.as_nanos() >= shared.due.load(Ordering::Relaxed)
             || taken_bytes() >= shared.due_taken.load(Ordering::Relaxed);
-        if !is_due && next(before, held, shared.budget) == before {
+        let rung = pressure_of(shared.rung.load(Ordering::Relaxed));
+        if !is_due && next(rung, held, shared.budget) == rung {
             return before;
         }
         self.look_closer(now).unwrap_or(before)
@@ -125,6 +130,7 @@ impl Memory {
         shared.resident.store(resident, Ordering::Relaxed);
         shared.overhead.store(gauge.overhead, Ordering::Relaxed);
         shared.pressure.store(pressure as u8, Ordering::Relaxed);
+        shared.rung.store(gauge.rung as u8, Ordering::Relaxed);
         let is_near = gauge.held * 100 >= shared.budget * NEAR_PERCENT;
         let due = now + if is_near { NEAR } else { FAR };
         shared.due.store(due.as_nanos(), Ordering::Relaxed);
@@ -140,14 +146,17 @@ fn pressure_of(number: u8) -> Pressure {
 
 /// The pressure of so many bytes, where it has been `before`: between two marks nothing changes.
 fn next(before: Pressure, held: u64, budget: u64) -> Pressure {
-    let is_above = |percent: u64| held.saturating_mul(100) >= budget.saturating_mul(percent);
     let mut pressure = Pressure::None;
     for (rung, enter, leave) in RUNGS {
-        if is_above(enter) || (before >= rung && is_above(leave)) {
+        if is_above(enter, held, budget) || (before >= rung && is_above(leave, held, budget)) {
             pressure = rung;
         }
     }
     pressure
+}
+
+fn is_above(percent: u64, bytes: u64, budget: u64) -> bool {
+    bytes.saturating_mul(100) >= budget.saturating_mul(percent)
 }
 
 /// Bytes that may be taken before the system is asked again.
@@ -166,6 +175,8 @@ struct Gauge {
     peak: u64,
     overhead: u64,
     held: u64,
+    rung: Pressure,
+    is_full: bool,
     pressure: Pressure,
     refusing_since: Time,
     /// What the log has been told, and until when it is told nothing more.
@@ -181,6 +192,8 @@ impl Gauge {
             peak: 0,
             overhead: 0,
             held: 0,
+            rung: Pressure::None,
+            is_full: false,
             pressure: Pressure::None,
             refusing_since: Time::START,
             told: Pressure::None,
@@ -200,13 +213,15 @@ impl Gauge {
         self.peak = self.peak.max(allocated);
         self.overhead = resident.saturating_sub(self.peak).min(self.budget / 100 * OVERHEAD_PERCENT_MAX);
         self.held = allocated + self.overhead;
-        let before = self.pressure;
-        self.pressure = next(before, self.held, self.budget);
-        if self.pressure < Pressure::Refusing {
+        self.rung = next(self.rung, self.held, self.budget);
+        if self.rung < Pressure::Refusing {
             self.refusing_since = now;
         } else if now - self.refusing_since >= REFUSING_MAX {
-            self.pressure = Pressure::Shedding;
+            self.rung = Pressure::Shedding;
         }
+        let full = if self.is_full { FULL.1 } else { FULL.0 };
+        self.is_full = is_above(full, resident, self.budget);
+        self.pressure = if self.is_full { self.rung.max(Pressure::Refusing) } else { self.rung };
         if self.pressure != self.told && now >= self.quiet_until {
             self.tell(allocated, resident);
             self.quiet_until = now + SILENCE;
@@ -280,6 +295,20 @@ mod tests {
     fn the_nearer_a_mark_is_the_sooner_the_system_is_asked() {
         assert_eq!([room(0, 10_000), room(6_000, 10_000), room(6_999, 10_000)], [3_500, 500, 156]);
         assert_eq!([room(7_000, 10_000), room(9_900, 10_000)], [500, 156]);
+    }
+
+    #[test]
+    fn nothing_is_taken_while_nearly_all_of_the_budget_is_resident_and_nobody_has_to_go_for_that() {
+        let mut gauge = Gauge::new(BUDGET, None);
+        gauge.update(at(0), 860, 890);
+        assert_eq!(gauge.update(at(10), 300, 899), Pressure::None);
+        assert_eq!(gauge.update(at(20), 300, 900), Pressure::Refusing);
+        assert_eq!(gauge.update(at(30), 300, 860), Pressure::Refusing);
+        assert_eq!(gauge.update(at(40), 300, 859), Pressure::None);
+        let mut gauge = Gauge::new(BUDGET, None);
+        gauge.update(at(0), 600, 600);
+        gauge.update(at(10), 20, 930);
+        assert_eq!(gauge.update(at(9_000), 20, 930), Pressure::Refusing);
     }
 
     #[test]
