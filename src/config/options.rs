@@ -189,7 +189,8 @@ options! {
     limits: use Limits {
         /// Memory the whole process may hold. From 70 % of it on, things give way in this order, each again when there is
         /// room: publishers are slowed down (70 %); slow receivers get no QoS 0 (80 %); publications of QoS 1 and 2, new
-        /// retained messages, sessions and subscriptions are refused (88 %); the connections that hold most are ended
+        /// retained messages, sessions and subscriptions are refused (88 %, or
+        /// 90 % resident); the connections that hold most are ended
         /// (95 %). Nothing that was acknowledged is given up for it. Unset: three quarters of the memory of the machine, of
         /// what the control groups of the process allow or of its address space (`ulimit -v`), whichever is least.
         memory_bytes_max: Option<u64>, unit "bytes", range 33_554_432 to 1_125_899_906_842_624_u64;
