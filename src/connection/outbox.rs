@@ -112,6 +112,8 @@ pub struct Outbox {
     out_bytes: usize,
     /// Whoever wrote the first byte has been told that it was.
     is_named: bool,
+    /// It stands in a list of those that are named later.
+    is_held: bool,
 }
 
 impl Outbox {
@@ -161,9 +163,16 @@ impl Outbox {
         Some(mem::take(&mut self.filling))
     }
 
+    /// Puts what waits off until it is named; answers whether it had not been put off before.
+    pub fn hold(&mut self) -> bool {
+        self.is_named = false;
+        !mem::replace(&mut self.is_held, true)
+    }
+
     /// Names what waits, as if its first byte had been written now.
     pub fn name(&mut self) {
         self.is_named = !self.filling.is_empty();
+        self.is_held = false;
     }
 
     /// Whether something waits that whoever wrote its first byte has been told of.
@@ -171,7 +180,7 @@ impl Outbox {
         self.is_named
     }
 
-    /// The next packet written is a first one again: nothing was written after all, or it is to be named by another.
+    /// The next packet written is a first one again: nothing was written after all.
     pub fn forget_named(&mut self) {
         self.is_named = false;
     }

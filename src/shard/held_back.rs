@@ -4,7 +4,11 @@
 //! would cost several times what a thousand sends of all of them cost. So what only a large fan-out has written in a turn
 //! that was not long enough stays in its outboxes until a turn is, or enough has come together, or some turns have passed.
 //! Whoever else writes to one of them names it anew, and it is flushed with the turn.
+//!
+//! Nor do all leave at once in the end: each send is work for the kernel, as much as twenty deliveries, and the outboxes of a
+//! hundred thousand receivers in one turn would be a tenth of a second. In the order they have come, some go in each turn.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::shard::event::ConnectionId;
@@ -16,13 +20,16 @@ const FAN_OUT_UNITS: u32 = 256;
 /// An outbox with as many bytes is worth a send.
 const ENOUGH_BYTES: usize = 16 * 1024;
 
-/// Turns after which all are flushed.
+/// Turns after which they are flushed.
 const TURNS_MAX: u32 = 16;
+
+/// Outboxes of large fan-outs that are flushed in one turn.
+const SENDS_MAX: usize = 1024;
 
 /// The outboxes held back.
 #[derive(Debug, Default)]
 pub(crate) struct HeldBack {
-    connections: Vec<ConnectionId>,
+    connections: VecDeque<ConnectionId>,
     /// Turns the first of them has waited.
     turns: u32,
     /// Places of the dirty list that large fan-outs of this turn have filled, and who has published.
@@ -62,29 +69,36 @@ pub(crate) fn note_fan_out(state: &mut State, begin: Beginning, publisher: Optio
 pub(crate) fn take_dirty(state: &mut State, into: &mut Vec<ConnectionId>) {
     if state.budget.has_run_out() && state.held_back.turns < TURNS_MAX {
         state.held_back.turns += 1;
-        hold_back(state);
+        hold_back(state, 0);
     } else {
-        state.held_back.turns = 0;
-        release(state, into);
+        let released = release(state, into);
+        hold_back(state, SENDS_MAX - released);
+        if state.held_back.is_empty() {
+            state.held_back.turns = 0;
+        }
     }
     state.held_back.fan_outs.clear();
     into.append(&mut state.dirty);
 }
 
-/// Names those that are still there: one whose last chunk is out is flushed when that has left.
-fn release(state: &mut State, into: &mut Vec<ConnectionId>) {
+/// Names the first ones, if they are still there: one whose last chunk is out is flushed when that has left. Answers how many
+/// they were.
+fn release(state: &mut State, into: &mut Vec<ConnectionId>) -> usize {
     let State { slots, held_back, .. } = state;
-    for id in held_back.connections.drain(..) {
+    let count = held_back.connections.len().min(SENDS_MAX);
+    for id in held_back.connections.drain(..count) {
         let slot = slots.get_mut(id.index as usize).and_then(Option::as_mut);
         if let Some(slot) = slot.filter(|slot| slot.generation == id.generation) {
             slot.connection.outbox.name();
             into.push(id);
         }
     }
+    count
 }
 
-/// Takes the outboxes of large fan-outs out of the dirty list, but not those of the publishers themselves.
-fn hold_back(state: &mut State) {
+/// Takes the outboxes of large fan-outs out of the dirty list, but for the first `flushed` and those of the publishers
+/// themselves.
+fn hold_back(state: &mut State, mut flushed: usize) {
     let State { dirty, slots, held_back, .. } = state;
     let HeldBack { connections, fan_outs, .. } = held_back;
     let Some((first, _)) = fan_outs.first() else { return };
@@ -97,11 +111,13 @@ fn hold_back(state: &mut State) {
             fan_outs.peek().is_some_and(|(range, publisher)| range.contains(&at) && *publisher != Some(id));
         let slot = slots.get_mut(id.index as usize).and_then(Option::as_mut);
         match slot.map(|slot| &mut slot.connection.outbox) {
-            Some(outbox) if is_fan_out && outbox.filling_bytes() < ENOUGH_BYTES => {
-                outbox.forget_named();
-                connections.push(id);
+            Some(outbox) if is_fan_out && flushed == 0 && outbox.filling_bytes() < ENOUGH_BYTES => {
+                if outbox.hold() {
+                    connections.push_back(id);
+                }
             }
             Some(_) | None => {
+                flushed = flushed.saturating_sub(usize::from(is_fan_out));
                 dirty[kept] = id;
                 kept += 1;
             }
