@@ -23,7 +23,7 @@ use std::time::Duration;
 use self::accept::{adopt, Acceptors};
 use self::filter::{admit_queued, end_slow, has_queued};
 use self::flush::{flush, on_sent};
-use self::receive::{feed_starved, on_received, take_waiting};
+use self::receive::{feed_starved, on_received, take_cut, take_waiting};
 use self::state::{Commons, State};
 use super::boot::explain;
 use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
@@ -181,6 +181,7 @@ impl Driver {
                 self.state.mind_memory();
             }
             self.completions = completions;
+            take_cut(&mut self.state);
         }
         self.tick();
         self.state.close_ended();

@@ -37,20 +37,50 @@ fn count_waiting(state: &mut State, connection: ConnectionId) {
     }
 }
 
-/// Takes what earlier turns have left, unless a peer still does not keep up. A connection that uses up this turn has had its
-/// share: it comes behind all others in the next.
+/// Takes what earlier turns have left, unless a peer still does not keep up; but not that of connections whose packets a
+/// turn was not enough for.
 pub(super) fn take_waiting(state: &mut State) {
     if state.is_held {
         return;
     }
     for connection in mem::take(&mut state.resumed) {
+        if state.sockets.socket(connection).is_some_and(|socket| socket.is_cut) {
+            state.resumed.push(connection);
+        } else {
+            release_held(state, connection);
+        }
+    }
+    take(state, false);
+}
+
+/// Goes on with the packets that a turn was not enough for, when all others have had their turn: who has long work done may
+/// make others wait for a turn, however many such there are, but not for the work. A part of the turn is theirs in any case.
+pub(super) fn take_cut(state: &mut State) {
+    if (state.waiting.is_empty() && state.resumed.is_empty()) || state.is_held {
+        return;
+    }
+    state.shard.reserve();
+    // Bytes that have been through filters wait at their sockets, others in the queue: each kind is the first in turn.
+    let is_queue_first = state.turn % 2 == 0;
+    if is_queue_first {
+        take(state, true);
+    }
+    for connection in mem::take(&mut state.resumed) {
         release_held(state, connection);
     }
+    if !is_queue_first {
+        take(state, true);
+    }
+}
+
+/// Of those that wait, takes the ones that have been cut or the others. One that uses up this turn comes behind all others in
+/// the next.
+fn take(state: &mut State, are_cut: bool) {
     let mut last: Vec<Waiting> = Vec::new();
     for _ in 0..state.waiting.len() {
         let Some(waiting) = state.waiting.pop_front() else { break };
         let id = connection(waiting.completion.tag());
-        if last.first().is_some_and(|first| connection(first.completion.tag()) == id) {
+        if last.iter().any(|cut| connection(cut.completion.tag()) == id) {
             last.push(waiting);
             continue;
         }
@@ -61,7 +91,8 @@ pub(super) fn take_waiting(state: &mut State) {
             continue;
         };
         let count = waiting.completion.result().unwrap_or(0);
-        if must_wait || state.shard.is_spent() || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
+        let is_other = socket.is_cut != are_cut;
+        if is_other || must_wait || state.shard.is_spent() || socket.is_over_turn(state.turn, count, TURN_BYTES_MAX) {
             // All the later ones of this connection follow it to the back, so their order stays.
             state.waiting.push_back(waiting);
             continue;
