@@ -71,6 +71,8 @@ counters! {
     publish_received_total,
     /// Payload bytes of PUBLISH packets received.
     publish_received_payload_bytes_total,
+    /// Publications with so many receivers on a shard that they got them in several turns.
+    publish_cut_total,
     /// PUBLISH packets written to outboxes.
     publish_sent_total,
     /// Wills published.

@@ -17,6 +17,7 @@ mod dispatch;
 mod encoder;
 mod ending;
 mod event;
+mod fan_outs;
 mod fault;
 mod held_back;
 mod known;
@@ -52,6 +53,7 @@ use self::connect::on_opened;
 use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
 use self::encoder::Encoder;
+use self::fan_outs::is_fanning_out;
 use self::fault::Fault;
 use self::held_back::{note_fan_out, take_dirty, Beginning};
 use self::known::Known;
@@ -102,7 +104,12 @@ impl Shard {
 
     /// Whether this turn has worked enough: what can wait is to be handled in the next.
     pub fn is_spent(&self) -> bool {
-        self.state.budget.is_spent()
+        self.state.is_spent()
+    }
+
+    /// Leaves a part of the turn to what is handed in next, whatever has been spent before.
+    pub fn reserve(&mut self) {
+        self.state.budget.reserve();
     }
 
     /// Takes one event. Effects, mail and filled outboxes are to be collected before the driver sleeps.
@@ -189,11 +196,10 @@ impl Shard {
 
     /// When `Tick` is wanted.
     pub fn next_deadline(&self) -> Option<Time> {
-        let state = &self.state;
-        if state.work.is_empty() && state.held_back.is_empty() && state.draining_at.is_none() {
-            state.timers.next()
-        } else {
+        if self.state.has_work() {
             Some(Time::START)
+        } else {
+            self.state.timers.next()
         }
     }
 
@@ -219,7 +225,7 @@ impl Shard {
 
     /// Bytes from a socket, unless the turn has worked enough. Answers how many are left.
     fn on_received(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> Option<usize> {
-        if self.state.budget.is_spent() {
+        if self.state.is_spent() || is_fanning_out(&self.state, id) {
             return Some(bytes.len());
         }
         let begin = Beginning::of(&self.state);

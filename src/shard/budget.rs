@@ -7,6 +7,9 @@
 /// taken: an eighth.
 const RESERVED_PART: u32 = 8;
 
+/// The part of a turn that one piece of work which is not cut may take beyond the end of the turn: a fifth.
+const LATE_PART: u32 = 5;
+
 /// The work of the present turn.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -48,6 +51,12 @@ impl Budget {
     /// Whether something had to wait for the next turn, or may have.
     pub(crate) fn has_run_out(&self) -> bool {
         self.was_spent || self.is_spent()
+    }
+
+    /// Whether so much work at once is more than is left, and more than a turn may be late for.
+    #[inline]
+    pub(crate) fn is_long(&self, units: usize) -> bool {
+        units > self.left() && units > (self.units_max / LATE_PART) as usize
     }
 
     /// Units left; none once it is spent.

@@ -52,9 +52,12 @@ pub(crate) fn go_on_ending(state: &mut State, now: Time, key: SessionKey) {
     state.add_work(key);
 }
 
-/// Its number may be used again. It may still stand in the work list, which finds then that there is nothing to do.
+/// Its number may be used again, unless it stands in a list of receivers. It may still stand in the work list, which finds
+/// then that there is nothing to do.
 fn forget(state: &mut State, key: SessionKey) {
-    state.clients.remove(key.0 as usize);
+    if !state.fan_outs.keeps(key) {
+        state.clients.remove(key.0 as usize);
+    }
 }
 
 /// Takes one thing out of a session; answers whether there was any. Messages come after the subscriptions, so that none

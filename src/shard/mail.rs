@@ -12,8 +12,8 @@ use crate::time::Time;
 pub(crate) fn on_mail(state: &mut State, now: Time, from: ShardId, mail: Mail) {
     let peer = from.0;
     match mail {
-        Mail::Publish { message } => publish_mailed(state, now, &message),
-        Mail::Series { series } => publish_mailed_series(state, now, &series),
+        Mail::Publish { message } => publish_mailed(state, now, peer, &message),
+        Mail::Series { series } => publish_mailed_series(state, now, peer, &series),
         Mail::Shared { share, message, hops } => publish_shared(state, now, share, &message, hops),
         Mail::Interest { interest, wanted, since, sequence } => {
             if wanted {

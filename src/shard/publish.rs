@@ -5,7 +5,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connection::SHARED_PAYLOAD_BYTES_MIN;
 use crate::message::Message;
 use crate::mqtt::{
     decode_publish, decode_publish_naming, encode_acknowledgement, publish_names, Forwarded, Frame, PacketId,
@@ -16,6 +15,7 @@ use crate::session::Will;
 use crate::shard::allowed::{may_write, refusal, topic_fits};
 use crate::shard::deliver::deliver;
 use crate::shard::event::{ConnectionId, Mail};
+use crate::shard::fan_outs::{deliver_local, Source};
 use crate::shard::fault::Fault;
 use crate::shard::known::{Known, RouteMemory};
 use crate::shard::members::drop_member;
@@ -23,9 +23,6 @@ use crate::shard::pen::Target;
 use crate::shard::publication::{Landed, Publication, Wire};
 use crate::shard::state::State;
 use crate::time::Time;
-
-/// Payload bytes copied for one unit of work.
-const COPIED_PER_UNIT: usize = 1024;
 
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +99,14 @@ fn on_packet(
     if !known.topic.is_empty() && publish_names(body, &known.topic) {
         let Known { topic, memory } = known;
         let publish = decode_publish_naming(sender.version, frame.first_byte, body, topic)?;
-        let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
-        return on_decoded(state, now, sender, &publish, source, Some(memory)).map(drop);
+        let form = Form { wire: Wire::of(sender.version, frame, packet, &publish), message };
+        return on_decoded(state, now, sender, &publish, form, Some(memory)).map(drop);
     }
     let publish = decode_publish(sender.version, frame.first_byte, body)?;
-    let source = Source { wire: Wire::of(sender.version, frame, packet, &publish), message };
+    let form = Form { wire: Wire::of(sender.version, frame, packet, &publish), message };
     // What is known need not be asked for again: it fits, and the client may publish to it. While publications are refused each
     // is asked for.
-    let is_allowed = on_decoded(state, now, sender, &publish, source, None)?;
+    let is_allowed = on_decoded(state, now, sender, &publish, form, None)?;
     if is_allowed && topic_fits(state, publish.topic) && !state.is_refusing() {
         known.learn(publish.topic);
     }
@@ -118,7 +115,7 @@ fn on_packet(
 
 /// What a publication came in.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct Form<'a> {
     /// The packet, if it may be passed on as it is.
     wire: Option<Wire<'a>>,
     /// The message, if the packet has landed in it.
@@ -131,7 +128,7 @@ fn on_decoded(
     now: Time,
     sender: Sender,
     packet: &Publish<'_>,
-    source: Source<'_>,
+    form: Form<'_>,
     memory: Option<&mut RouteMemory>,
 ) -> Result<bool, Fault> {
     state.metrics.publish_received_total += 1;
@@ -152,7 +149,7 @@ fn on_decoded(
         }
     }
     let outcome = if memory.is_some() || topic_fits(state, &topic) {
-        let mut publication = publication(state, now, &topic, packet, source);
+        let mut publication = publication(state, now, &topic, packet, form);
         let can_be_told = sender.version == ProtocolVersion::V5 && packet.qos != QoS::AtMostOnce;
         let no_room = if can_be_told { NoRoom::Refuse } else { NoRoom::DeliverOnly };
         match publish(state, now, &mut publication, Publisher { session: sender.session, memory }, no_room) {
@@ -188,7 +185,7 @@ pub(crate) fn publish_will(state: &mut State, now: Time, session: SessionKey, wi
 }
 
 /// A publication that entered at another shard: for this shard's own subscribers, and its retained set.
-pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
+pub(crate) fn publish_mailed(state: &mut State, now: Time, peer: u8, message: &Message) {
     state.metrics.mail_publish_received_total += 1;
     state.last_stamp = state.last_stamp.max(message.stamp().time);
     if message.retain() {
@@ -198,7 +195,7 @@ pub(crate) fn publish_mailed(state: &mut State, now: Time, message: &Message) {
     let Ok(topic) = TopicName::parse(publication.topic) else { return };
     let mut route = mem::take(&mut state.route);
     state.router.route_local(topic, &mut route);
-    deliver_local(state, now, publication, &route);
+    deliver_local(state, now, publication, &route, Source::Peer(peer));
     state.route = route;
 }
 
@@ -247,13 +244,6 @@ pub(crate) fn pass_on(
     redirect(state, now, share, &message, 0);
 }
 
-/// Units of work for one delivery: copying a large payload takes longer than all the rest. From
-/// [`SHARED_PAYLOAD_BYTES_MIN`] on it is not copied.
-#[inline]
-fn units(payload_bytes: usize) -> usize {
-    1 + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
-}
-
 /// Whose publication it is, and who got the last one to its topic.
 struct Publisher<'a> {
     session: SessionKey,
@@ -279,7 +269,7 @@ fn publish(
     }
     let changes = state.router.changes();
     if let Some(route) = publisher.memory.as_ref().and_then(|memory| memory.recall(changes)) {
-        return hand_out(state, now, publication, route);
+        return hand_out(state, now, publication, publisher.session, route);
     }
     let Ok(topic) = TopicName::parse(publication.topic) else { return Outcome::NoMatch };
     let mut route = mem::take(&mut state.route);
@@ -287,14 +277,20 @@ fn publish(
     if let Some(memory) = publisher.memory {
         memory.keep(&route, changes);
     }
-    let outcome = hand_out(state, now, publication, &route);
+    let outcome = hand_out(state, now, publication, publisher.session, &route);
     state.route = route;
     outcome
 }
 
 /// Gives a publication to all it is for: retained set, local receivers, one member of each shared subscription, one mail
 /// to each interested peer.
-fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route) -> Outcome {
+fn hand_out(
+    state: &mut State,
+    now: Time,
+    publication: &mut Publication<'_>,
+    session: SessionKey,
+    route: &Route,
+) -> Outcome {
     let mut peers = route.peers();
     if publication.retain {
         // Every shard keeps all retained messages, so that a new subscription finds them where it is.
@@ -302,7 +298,7 @@ fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, rou
         retain(state, now, &message);
         peers = all_peers(state);
     }
-    deliver_local(state, now, publication, route);
+    deliver_local(state, now, publication, route, Source::Session(session));
     for pick in route.shared() {
         deliver_shared(state, now, publication, pick);
     }
@@ -316,22 +312,6 @@ fn hand_out(state: &mut State, now: Time, publication: &mut Publication<'_>, rou
         Outcome::NoMatch
     } else {
         Outcome::Matched
-    }
-}
-
-fn deliver_local(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route) {
-    state.encoder.begin();
-    state.budget.spend(route.receivers().len() * units(publication.payload.len()));
-    for receiver in route.receivers() {
-        let target = Target {
-            session: receiver.session,
-            qos: receiver.options.qos,
-            // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
-            retain: publication.retain && receiver.options.retain_as_published,
-            share: None,
-            identifiers: route.identifiers_of(receiver),
-        };
-        deliver(state, now, publication, &target);
     }
 }
 
@@ -441,7 +421,7 @@ fn publication<'a>(
     now: Time,
     topic: &'a str,
     packet: &Publish<'a>,
-    source: Source<'a>,
+    form: Form<'a>,
 ) -> Publication<'a> {
     Publication {
         topic,
@@ -450,9 +430,9 @@ fn publication<'a>(
         qos: packet.qos,
         retain: packet.retain,
         expires_at: expires_at(now, packet.message_expiry_interval_s),
-        stamp: source.message.map_or_else(|| state.next_stamp(now), Message::stamp),
-        message: source.message.cloned(),
-        wire: source.wire,
+        stamp: form.message.map_or_else(|| state.next_stamp(now), Message::stamp),
+        message: form.message.cloned(),
+        wire: form.wire,
     }
 }
 

@@ -5,6 +5,7 @@
 //! outbox, an own alias, a queue) gets them one by one as ever.
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::connection::SHARED_PAYLOAD_BYTES_MIN;
@@ -19,6 +20,7 @@ use crate::shard::allowed::may_read;
 use crate::shard::copies::Copies;
 use crate::shard::deliver::{deliver, in_flight_max, pump};
 use crate::shard::event::Mail;
+use crate::shard::fan_outs::deliver_mailed_series;
 use crate::shard::fault::Fault;
 use crate::shard::known::Known;
 use crate::shard::pen::Target;
@@ -104,14 +106,14 @@ pub(crate) fn on_series(
     Ok(series.bytes.len())
 }
 
-/// Packets of a series that so many units of work suffice for.
+/// Packets of a series that so many units of work suffice for, beside the unit that each receiver costs.
 fn packets_of(units: usize, first_byte: u8, receivers: usize) -> usize {
     let per_unit = if Series::is_copied(first_byte) { COPIED_PER_UNIT } else { 1 };
-    units * per_unit / receivers.max(1)
+    (units * per_unit / receivers.max(1)).saturating_sub(per_unit)
 }
 
 /// A series that entered at another shard: for this shard's own subscribers.
-pub(crate) fn publish_mailed_series(state: &mut State, now: Time, mailed: &MailedSeries) {
+pub(crate) fn publish_mailed_series(state: &mut State, now: Time, peer: u8, mailed: &MailedSeries) {
     let MailedSeries { packets, has_properties, count, stamp } = mailed;
     state.metrics.mail_publish_received_total += *count as u64;
     state.last_stamp = state.last_stamp.max(stamp.time);
@@ -120,8 +122,21 @@ pub(crate) fn publish_mailed_series(state: &mut State, now: Time, mailed: &Maile
     let Ok(topic) = TopicName::parse(series.topic) else { return };
     let mut route = mem::take(&mut state.route);
     state.router.route_local(topic, &mut route);
-    hand_out(state, now, &series, *stamp, &route);
+    deliver_mailed_series(state, now, mailed, &route, peer);
     state.route = route;
+}
+
+/// Gives a mailed series to some of its receivers.
+pub(crate) fn give_series(state: &mut State, now: Time, mailed: &MailedSeries, route: &Route, range: Range<usize>) {
+    if let Some(series) = Series::again(mailed.has_properties, &mailed.packets) {
+        give(state, now, &series, mailed.stamp, route, range);
+    }
+}
+
+/// What one receiver of it costs, in units of work.
+pub(crate) fn series_units(mailed: &MailedSeries) -> usize {
+    let is_copied = mailed.packets.first().is_some_and(|first_byte| Series::is_copied(*first_byte));
+    units(mailed.count, is_copied)
 }
 
 fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<'_>, route: &Route) {
@@ -129,7 +144,9 @@ fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<
     let mut stamp = state.next_stamp(now);
     stamp.time += series.count as u64 - 1;
     state.last_stamp = stamp.time;
-    hand_out(state, now, series, stamp, route);
+    let receivers = route.receivers().len();
+    state.budget.spend(receivers * units(series.count, series.qos == QoS::AtMostOnce));
+    give(state, now, series, stamp, route, 0..receivers);
     let peers = route.peers();
     if !peers.is_empty() {
         let (has_properties, count) = (series.has_properties, series.count);
@@ -152,16 +169,19 @@ fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<
     }
 }
 
-/// Gives a series to the receivers of this shard. `stamp` is that of the last one.
-fn hand_out(state: &mut State, now: Time, series: &Series<'_>, stamp: Stamp, route: &Route) {
-    if route.receivers().is_empty() {
+/// Units of work for one receiver.
+fn units(count: usize, is_copied: bool) -> usize {
+    1 + if is_copied { count / COPIED_PER_UNIT } else { count }
+}
+
+/// Gives a series to some receivers of this shard. `stamp` is that of the last one.
+fn give(state: &mut State, now: Time, series: &Series<'_>, stamp: Stamp, route: &Route, range: Range<usize>) {
+    if range.is_empty() {
         return;
     }
-    let each = if series.qos == QoS::AtMostOnce { series.count / COPIED_PER_UNIT } else { series.count };
-    state.budget.spend(route.receivers().len() * (1 + each));
     let mut bench = mem::take(&mut state.workbench);
     bench.copies.begin();
-    for (index, receiver) in (0..).zip(route.receivers()) {
+    for (index, receiver) in (range.start as u32..).zip(&route.receivers()[range]) {
         let is_plain = route.identifiers_of(receiver).is_empty();
         if !(is_plain && deliver_all(state, series, stamp, receiver, &mut bench)) {
             bench.slow.push(index);

@@ -23,6 +23,7 @@ use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
+use crate::shard::fan_outs::FanOuts;
 use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
 use crate::shard::pressure::{outbox_bytes_max, Shortage};
@@ -149,6 +150,8 @@ pub(crate) struct State {
     pub(crate) timers: Timers,
     /// Sessions whose long work goes on at the next tick.
     pub(crate) work: VecDeque<SessionKey>,
+    /// Publications that not all their receivers have yet.
+    pub(crate) fan_outs: FanOuts,
     /// The next slot to be told of the end, while not all have been.
     pub(crate) draining_at: Option<usize>,
     pub(crate) budget: Budget,
@@ -207,6 +210,7 @@ impl State {
             pool: ChunkPool::new(SPARE_CHUNKS_MAX),
             timers: Timers::default(),
             work: VecDeque::new(),
+            fan_outs: FanOuts::default(),
             draining_at: None,
             budget: Budget::new(options.turn_units_max),
             effects: Vec::new(),
@@ -239,17 +243,27 @@ impl State {
         }
     }
 
-    /// Whether nothing is left of any client.
+    /// Whether this turn has worked enough, or so much is under way that nothing may be begun.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.budget.is_spent() || self.fan_outs.is_full()
+    }
+
+    /// Whether there is work that goes on at the next tick.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.work.is_empty() && self.held_back.is_empty() && self.fan_outs.is_empty() && self.draining_at.is_none())
+    }
+
+    /// Whether nothing is left of any client: no session, subscription, interest, timer or work.
     pub(crate) fn is_empty(&self) -> bool {
         self.clients.is_empty()
             && self.by_client_id.is_empty()
             && self.metrics.connections_now == 0
             && self.router.is_empty()
             && self.timers.is_empty()
-            && self.work.is_empty()
+            && !self.has_work()
             && self.begun.is_empty()
             && self.suspended.is_empty()
-            && self.held_back.is_empty()
             && self.pending_subacks.is_empty()
             && self.mail_waiting == 0
     }

@@ -9,7 +9,9 @@ use crate::shard::deliver::pump;
 use crate::shard::disconnect::{on_session_due, say_goodbye, Goodbye};
 use crate::shard::ending::go_on_ending;
 use crate::shard::event::{ConnectionId, Effect};
+use crate::shard::fan_outs::go_on_fanning_out;
 use crate::shard::fault::Fault;
+use crate::shard::held_back::{note_fan_out, Beginning};
 use crate::shard::members::tell_members;
 use crate::shard::shedding::on_shortage_due;
 use crate::shard::state::State;
@@ -39,6 +41,10 @@ pub(crate) fn on_tick(state: &mut State, now: Time) {
     }
     state.budget.reserve();
     go_on_draining(state, now);
+    state.budget.reserve();
+    let begin = Beginning::of(state);
+    go_on_fanning_out(state, now);
+    note_fan_out(state, begin, None);
     state.budget.reserve();
     for _ in 0..state.work.len() {
         if state.budget.is_spent() {

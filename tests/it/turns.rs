@@ -147,6 +147,81 @@ fn a_burst_that_is_cut_keeps_the_order_of_its_publisher() {
     ));
 }
 
+/// Clients that all want the same.
+fn crowd(connect: &str, subscribe: &str) -> String {
+    let lines = (0..12)
+        .map(|number| format!("c{number}: connected id=c{number} {connect}\nc{number}: subscribed {subscribe}\n"));
+    lines.collect()
+}
+
+#[test]
+fn a_publication_that_is_cut_comes_before_all_that_its_publisher_says_later() {
+    let each: String = (0..12)
+        .map(|number| {
+            let gets = [r#"t/1 q1 id=1 "one""#, r#"t/1 q1 id=2 "two""#, r#"t/2 q0 "three""#, r#"t/w q0 "gone""#];
+            gets.map(|packet| format!("c{number}< publish {packet}\n")).concat()
+        })
+        .collect();
+    for units in [1, 3, 7] {
+        check(&format!(
+            r#"
+            turn_units {units}
+            {crowd}
+            p: connected v=5 id=p clean will=t/w will.payload="gone"
+            p: publish t/1 q1 id=1 "one" &
+            p: publish t/1 q1 id=2 "two" &
+            p: publish t/2 "three" &
+            p: close
+            {each}
+            "#,
+            crowd = crowd("v=5 clean", "t/# q1"),
+        ));
+    }
+}
+
+#[test]
+fn who_takes_the_place_of_a_receiver_while_a_publication_is_cut_gets_nothing_of_it() {
+    check(&format!(
+        r#"
+        shards 1
+        turn_units 1
+        {crowd}
+        p: connected v=5 id=p clean
+        p: publish t "to those who were there" &
+        c11: close &
+        n: connect v=5 id=new clean
+        n< connack sp=0 code=0 ..
+        {each}
+        n nothing
+        metric publish_cut_total=1
+        "#,
+        crowd = crowd("v=5 clean", "t"),
+        each =
+            (0..11).map(|number| format!("c{number}< publish t q0 \"to those who were there\"\n")).collect::<String>(),
+    ));
+}
+
+#[test]
+fn a_retained_publication_that_is_cut_comes_once_to_those_who_subscribe_meanwhile() {
+    for units in [1, 5] {
+        check(&format!(
+            r#"
+            turn_units {units}
+            {crowd}
+            p: connected v=5 id=p clean
+            n: connected v=5 id=n clean
+            p: publish t retain "kept" &
+            n: subscribe id=1 t
+            n< suback id=1 codes=0
+            n<* publish t q0 "kept" ..
+            {each}
+            "#,
+            crowd = crowd("v=5 clean", "t"),
+            each = (0..12).map(|number| format!("c{number}< publish t q0 \"kept\"\n")).collect::<String>(),
+        ));
+    }
+}
+
 /// A shard and its connections, each turn driven by hand.
 fn shard(turn_units_max: u32) -> Shard {
     Shard::new(ShardOptions {
@@ -195,9 +270,9 @@ fn a_burst_to_many_does_its_units_in_each_turn() {
     let burst = packet(5, "publish t \"payload\"").repeat(500);
     let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
     assert_eq!(sent.iter().sum::<u64>(), 50_000);
-    // The first two publications cost 101 units each; a series costs each receiver a unit for eight, so 63 fit behind
-    // them, and 80 into a whole turn.
-    assert_eq!(sent, [6500, 8000, 8000, 8000, 8000, 8000, 3500]);
+    // The first two publications cost 101 units each; a series costs each receiver a unit, and one more for eight, so 55
+    // fit behind them and then one by itself, and 72 into a whole turn.
+    assert_eq!(sent, [5800, 7200, 7200, 7200, 7200, 7200, 7200, 1000]);
 }
 
 #[test]
@@ -209,8 +284,9 @@ fn a_burst_at_qos_1_does_its_units_in_each_turn() {
     let publisher = open(&mut shard, 0, &["connect id=p clean"]);
     let burst: Vec<u8> = (1..=52).flat_map(|id| packet(5, &format!("publish t q1 id={id} \"payload\""))).collect();
     let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
-    // Each delivery costs a unit, and a series one more for each receiver: seven fit behind the first two, ten into a turn.
-    assert_eq!(sent, [900, 1000, 1000, 1000, 1000, 300]);
+    // Each delivery costs a unit, and a series one more for each receiver: six and one fit behind the first two, nine into a
+    // turn.
+    assert_eq!(sent, [900, 900, 900, 900, 900, 700]);
 }
 
 #[test]
@@ -234,4 +310,70 @@ fn many_filters_take_many_turns_and_are_answered_once() {
         }
         shard.begin_turn();
     }
+}
+
+#[test]
+fn one_publication_does_its_units_in_each_turn_and_others_go_on() {
+    let mut shard = shard(1000);
+    for index in 2..2502 {
+        open(&mut shard, index, &[&format!("connect id=c{index} clean"), "subscribe id=1 t"]);
+    }
+    let publisher = open(&mut shard, 0, &["connect id=p clean"]);
+    let other = open(&mut shard, 1, &["connect id=o clean"]);
+    let sent = |shard: &Shard| shard.metrics().publish_sent_total;
+    let bytes = [packet(5, "publish t \"one\""), packet(5, "publish t \"two\"")].concat();
+    let mut left = shard.handle(Time::START, Event::Received { connection: publisher, bytes: &bytes });
+    assert_eq!((left, sent(&shard)), (Some(bytes.len() / 2), 1000), "a turn's units, and the second waits");
+    let mut last = sent(&shard);
+    for delivered in [1000, 500, 1000, 1000, 500] {
+        shard.begin_turn();
+        if let Some(count) = left {
+            let rest = &bytes[bytes.len() - count..];
+            left = shard.handle(Time::START, Event::Received { connection: publisher, bytes: rest });
+        }
+        let answered = shard.handle(Time::START, Event::Received { connection: other, bytes: &packet(5, "pingreq") });
+        assert!(answered.is_none() || shard.is_spent(), "others are read as long as the turn is not spent");
+        shard.handle(Time::START, Event::Tick);
+        let now = sent(&shard);
+        assert!(now - last <= delivered, "{} of {delivered}", now - last);
+        last = now;
+    }
+    while left.is_some() || sent(&shard) < 5000 {
+        shard.begin_turn();
+        if let Some(count) = left {
+            let rest = &bytes[bytes.len() - count..];
+            left = shard.handle(Time::START, Event::Received { connection: publisher, bytes: rest });
+        }
+        shard.handle(Time::START, Event::Tick);
+    }
+    assert_eq!((sent(&shard), shard.metrics().publish_cut_total), (5000, 2));
+}
+
+#[test]
+fn what_a_large_fan_out_has_written_leaves_in_parts() {
+    let mut shard = shard(10_000);
+    for index in 1..=3000 {
+        open(&mut shard, index, &[&format!("connect id=c{index} clean"), "subscribe id=1 t"]);
+    }
+    let publisher = open(&mut shard, 0, &["connect id=p clean"]);
+    let mut dirty = Vec::new();
+    while shard.next_deadline().is_some() || dirty.is_empty() {
+        shard.take_dirty(&mut dirty);
+        shard.handle(Time::START, Event::Tick);
+    }
+    for connection in dirty.drain(..) {
+        if let Some(chunk) = shard.take_output(connection) {
+            shard.handle(Time::START, Event::Flushed { connection, chunk });
+        }
+    }
+    let bytes = packet(5, "publish t \"one\"");
+    assert_eq!(shard.handle(Time::START, Event::Received { connection: publisher, bytes: &bytes }), None);
+    let flushed: Vec<usize> = iter::from_fn(|| {
+        shard.take_dirty(&mut dirty);
+        let outputs = dirty.drain(..).filter(|connection| shard.take_output(*connection).is_some()).count();
+        shard.begin_turn();
+        (outputs > 0).then_some(outputs)
+    })
+    .collect();
+    assert_eq!(flushed, [1024, 1024, 952]);
 }
