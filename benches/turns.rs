@@ -33,10 +33,11 @@ const ROUNDS: usize = 5;
 
 type Case = (&'static str, fn() -> Turns);
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("scan 1,000,000 retained, 1,000 match", || scan("site/+/device/7")),
     ("scan 1,000,000 retained, all match", || scan("#")),
     ("subscribe to 100,000 filters", subscribe),
+    ("five clients subscribe to 1,000,000", subscribe_million),
     ("unsubscribe from 100,000 filters", unsubscribe),
     ("end a session with 100,000 filters", || end(&filters_packet(true), false)),
     ("resume a session with 100,000 messages", || wake(false)),
@@ -134,6 +135,26 @@ fn subscribe() -> Turns {
     let client = world.client(0, ProtocolVersion::V5, &[], QoS::AtMostOnce);
     let packet = filters_packet(true);
     play(&mut world, |world| world.receive(client, &packet))
+}
+
+/// Packets of 4,000 filters, a third of which have a wildcard.
+fn subscribe_million() -> Turns {
+    let mut world = World::new(1);
+    let mut all = Turns::default();
+    for client in 0..5 {
+        let subscriber = world.client(0, ProtocolVersion::V5, &[], QoS::AtMostOnce);
+        for first in (0..200_000).step_by(4000) {
+            let end = |number| if number % 3 == 0 { "+" } else { "x" };
+            let filters: Vec<String> =
+                (first..first + 4000).map(|number| format!("m/{client}/{number}/{}", end(number))).collect();
+            let packet = subscribe_packet(&filters);
+            let turns = play(&mut world, |world| world.receive(subscriber, &packet));
+            all.count += turns.count;
+            all.longest = all.longest.max(turns.longest);
+            all.longest_on_cpu = all.longest_on_cpu.max(turns.longest_on_cpu);
+        }
+    }
+    all
 }
 
 fn unsubscribe() -> Turns {

@@ -13,8 +13,9 @@ pub const SHARDS_MAX: usize = 64;
 pub const SHAPES_MAX: usize = 16;
 
 /// Units of work one turn of a shard does before it lets whatever waits have its turn: a unit is about a delivery of a large
-/// fan-out, 50 to 100 ns, so a turn takes a millisecond at most. What is left goes on in the next turn.
-pub const TURN_UNITS_MAX: u32 = 10_000;
+/// fan-out, 50 to 200 ns by how much of it the caches have, so a turn takes a millisecond at most. What is left goes on in the
+/// next turn.
+pub const TURN_UNITS_MAX: u32 = 5_000;
 
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]

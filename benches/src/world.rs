@@ -24,8 +24,8 @@ pub struct World {
     effects: Vec<Effect>,
     connections: u32,
     written_bytes: usize,
-    /// Bytes that a turn had no work left for; they come first in the next.
-    cut: Vec<(Client, Vec<u8>)>,
+    /// Bytes that a turn had no work left for, and where they begin; they come first in the next.
+    cut: Vec<(Client, Vec<u8>, usize)>,
 }
 
 /// A client, seated at the home of its identifier.
@@ -48,6 +48,7 @@ impl World {
                 id: ShardId(id),
                 shards,
                 limits: limits.clone(),
+                listener_limits: Vec::new(),
                 queue_full: QueueFull::DropOldest,
                 server_reference: None,
                 response_information: None,
@@ -119,7 +120,7 @@ impl World {
     pub fn receive(&mut self, client: Client, bytes: &[u8]) {
         let Client { shard, connection } = client;
         if let Some(left) = self.shards[shard].handle(self.now, Event::Received { connection, bytes }) {
-            self.cut.push((client, bytes[bytes.len() - left..].to_vec()));
+            self.cut.push((client, bytes[bytes.len() - left..].to_vec(), 0));
         }
     }
 
@@ -159,8 +160,13 @@ impl World {
             goes_on |= shard.next_deadline().is_some_and(|deadline| deadline <= self.now);
         }
         self.now = self.now + TURN;
-        for (client, bytes) in mem::take(&mut self.cut) {
-            self.receive(client, &bytes);
+        for (client, bytes, done) in mem::take(&mut self.cut) {
+            let Client { shard, connection } = client;
+            let received = Event::Received { connection, bytes: &bytes[done..] };
+            if let Some(left) = self.shards[shard].handle(self.now, received) {
+                let done = bytes.len() - left;
+                self.cut.push((client, bytes, done));
+            }
             goes_on = true;
         }
         goes_on

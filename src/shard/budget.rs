@@ -1,7 +1,7 @@
 //! How much one turn may do. Work is counted, not timed: the core reads no clock, and the same events are cut at the same
 //! places every time.
 //!
-//! A unit is about what one delivery of a large fan-out costs, 50 to 100 ns; everything else is charged in multiples of it.
+//! A unit is about what one delivery of a large fan-out costs, 50 to 200 ns; everything else is charged in multiples of it.
 
 /// The part of a turn that timers, goodbyes and the work list may each have, however much the events before them have
 /// taken: an eighth.

@@ -22,6 +22,12 @@ use crate::time::Time;
 /// Payload bytes copied for one unit of work.
 const COPIED_PER_UNIT: usize = 1024;
 
+/// Receivers whose sessions, connections and outboxes a cache has room for: beyond, each delivery is several misses.
+const WARM_MAX: usize = 4096;
+
+/// Units of work for those.
+const COLD_UNITS: usize = 2;
+
 /// Places in lists of receivers that may wait on one shard, 16 bytes each. While there are more, nothing is read and no mail
 /// is taken, and what cannot be held back so (wills) is not cut.
 const PLACES_MAX: usize = 1_000_000;
@@ -127,7 +133,7 @@ impl FanOut {
     /// Units of work for one receiver.
     fn units(&self) -> usize {
         match &self.what {
-            What::One(message) => units(message.payload().len()),
+            What::One(message) => units(message.payload().len(), self.route.receivers().len()),
             What::Many(series) => series_units(series),
         }
     }
@@ -140,7 +146,10 @@ impl FanOut {
         self.done = range.end;
         state.budget.spend(range.len() * self.units());
         match &self.what {
-            What::One(message) => give(state, now, &mut Publication::of(message), &self.route, range),
+            What::One(message) => {
+                state.encoder.begin();
+                give(state, now, &mut Publication::of(message), &self.route, range);
+            }
             What::Many(series) => give_series(state, now, series, &self.route, range),
         }
         self.done == all
@@ -165,31 +174,31 @@ pub(crate) fn deliver_local(
     route: &Route,
     source: Source,
 ) {
+    // What has been encoded is another publication, also to the members of shared subscriptions who get this one next.
+    state.encoder.begin();
     let receivers = route.receivers().len();
-    if receivers == 0 {
-        return;
-    }
-    let units = receivers * units(publication.payload.len());
+    let units = receivers * units(publication.payload.len(), receivers);
     if let Some(owner) = must_be_cut(state, source, units) {
         let message = publication.message().clone();
-        return begin(state, now, owner, What::One(message), route);
+        begin(state, now, owner, What::One(message), route);
+        return state.encoder.begin();
     }
     state.budget.spend(units);
     give(state, now, publication, route, 0..receivers);
 }
 
-/// The same for a series that a peer has mailed.
-pub(crate) fn deliver_mailed_series(state: &mut State, now: Time, series: &MailedSeries, route: &Route, peer: u8) {
-    let receivers = route.receivers().len();
-    if receivers == 0 {
-        return;
-    }
-    let units = receivers * series_units(series);
-    if let Some(owner) = must_be_cut(state, Source::Peer(peer), units) {
-        return begin(state, now, owner, What::Many(series.clone()), route);
-    }
-    state.budget.spend(units);
-    give_series(state, now, series, route, 0..receivers);
+/// Takes a series that a peer has mailed, if it has to be cut; answers whether it has.
+pub(crate) fn cut_mailed_series(
+    state: &mut State,
+    now: Time,
+    series: &MailedSeries,
+    units: usize,
+    route: &Route,
+    peer: u8,
+) -> bool {
+    let Some(owner) = must_be_cut(state, Source::Peer(peer), units) else { return false };
+    begin(state, now, owner, What::Many(series.clone()), route);
+    true
 }
 
 /// Goes on with what earlier turns have left.
@@ -220,7 +229,7 @@ pub(crate) fn go_on_fanning_out(state: &mut State, now: Time) {
 fn must_be_cut(state: &State, source: Source, units: usize) -> Option<Owner> {
     let fan_outs = &state.fan_outs;
     let is_long = state.budget.is_long(units);
-    if !is_long && fan_outs.owners.is_empty() {
+    if (!is_long && fan_outs.owners.is_empty()) || units == 0 {
         return None;
     }
     let owner = owner(state, source)?;
@@ -244,7 +253,6 @@ fn begin(state: &mut State, now: Time, owner: Owner, what: What, route: &Route) 
 }
 
 fn give(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route, range: Range<usize>) {
-    state.encoder.begin();
     for receiver in &route.receivers()[range] {
         let target = Target {
             session: receiver.session,
@@ -258,9 +266,10 @@ fn give(state: &mut State, now: Time, publication: &mut Publication<'_>, route: 
     }
 }
 
-/// Units of work for one delivery: copying a large payload takes longer than all the rest. From
-/// [`SHARED_PAYLOAD_BYTES_MIN`] on it is not copied.
+/// Units of work for one delivery: copying a large payload takes longer than all the rest, and so does reaching for what no
+/// cache holds. From [`SHARED_PAYLOAD_BYTES_MIN`] on a payload is not copied.
 #[inline]
-fn units(payload_bytes: usize) -> usize {
-    1 + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
+fn units(payload_bytes: usize, receivers: usize) -> usize {
+    let reaching = if receivers > WARM_MAX { COLD_UNITS } else { 0 };
+    1 + reaching + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
 }

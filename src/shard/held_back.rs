@@ -20,11 +20,14 @@ const FAN_OUT_UNITS: u32 = 256;
 /// An outbox with as many bytes is worth a send.
 const ENOUGH_BYTES: usize = 16 * 1024;
 
-/// Turns after which they are flushed.
-const TURNS_MAX: u32 = 16;
+/// Turns after which they are flushed: as many as a burst of 100 publications to 1000 receivers takes, and some more.
+const TURNS_MAX: u32 = 32;
 
 /// Outboxes of large fan-outs that are flushed in one turn.
 const SENDS_MAX: usize = 1024;
+
+/// The same in a turn that was spent on other work.
+const LATE_SENDS_MAX: usize = 256;
 
 /// The outboxes held back.
 #[derive(Debug, Default)]
@@ -71,8 +74,11 @@ pub(crate) fn take_dirty(state: &mut State, into: &mut Vec<ConnectionId>) {
         state.held_back.turns += 1;
         hold_back(state, 0);
     } else {
-        let released = release(state, into);
-        hold_back(state, SENDS_MAX - released);
+        let most = if state.budget.has_run_out() { LATE_SENDS_MAX } else { SENDS_MAX };
+        let released = release(state, into, most);
+        if state.dirty.len() > most - released {
+            hold_back(state, most - released);
+        }
         if state.held_back.is_empty() {
             state.held_back.turns = 0;
         }
@@ -83,9 +89,9 @@ pub(crate) fn take_dirty(state: &mut State, into: &mut Vec<ConnectionId>) {
 
 /// Names the first ones, if they are still there: one whose last chunk is out is flushed when that has left. Answers how many
 /// they were.
-fn release(state: &mut State, into: &mut Vec<ConnectionId>) -> usize {
+fn release(state: &mut State, into: &mut Vec<ConnectionId>, most: usize) -> usize {
     let State { slots, held_back, .. } = state;
-    let count = held_back.connections.len().min(SENDS_MAX);
+    let count = held_back.connections.len().min(most);
     for id in held_back.connections.drain(..count) {
         let slot = slots.get_mut(id.index as usize).and_then(Option::as_mut);
         if let Some(slot) = slot.filter(|slot| slot.generation == id.generation) {

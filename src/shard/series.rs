@@ -18,9 +18,9 @@ use crate::session::{Acknowledged, Delivery, Identifiers};
 use crate::shard::acknowledge::charge_search;
 use crate::shard::allowed::may_read;
 use crate::shard::copies::Copies;
-use crate::shard::deliver::{deliver, in_flight_max, pump};
+use crate::shard::deliver::{deliver, pump};
 use crate::shard::event::Mail;
-use crate::shard::fan_outs::deliver_mailed_series;
+use crate::shard::fan_outs::cut_mailed_series;
 use crate::shard::fault::Fault;
 use crate::shard::known::Known;
 use crate::shard::pen::Target;
@@ -106,10 +106,10 @@ pub(crate) fn on_series(
     Ok(series.bytes.len())
 }
 
-/// Packets of a series that so many units of work suffice for, beside the unit that each receiver costs.
+/// Packets of a series that so many units of work, and a fifth, suffice for, beside the unit that each receiver costs.
 fn packets_of(units: usize, first_byte: u8, receivers: usize) -> usize {
     let per_unit = if Series::is_copied(first_byte) { COPIED_PER_UNIT } else { 1 };
-    (units * per_unit / receivers.max(1)).saturating_sub(per_unit)
+    ((units + units / 5) * per_unit / receivers.max(1)).saturating_sub(per_unit)
 }
 
 /// A series that entered at another shard: for this shard's own subscribers.
@@ -122,7 +122,12 @@ pub(crate) fn publish_mailed_series(state: &mut State, now: Time, peer: u8, mail
     let Ok(topic) = TopicName::parse(series.topic) else { return };
     let mut route = mem::take(&mut state.route);
     state.router.route_local(topic, &mut route);
-    deliver_mailed_series(state, now, mailed, &route, peer);
+    let receivers = route.receivers().len();
+    let spent = receivers * series_units(mailed);
+    if !cut_mailed_series(state, now, mailed, spent, &route, peer) {
+        state.budget.spend(spent);
+        give(state, now, &series, *stamp, &route, 0..receivers);
+    }
     state.route = route;
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use corecast::config::QueueFull;
 use corecast::limits::{Limits, TURN_UNITS_MAX};
+use corecast::metrics::Metrics;
 use corecast::mqtt::{next_frame, ProtocolVersion};
 use corecast::shard::{ConnectionId, Effect, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
 use corecast::time::Time;
@@ -188,7 +189,9 @@ fn compare(rows: &mut House, packets: &mut House, clients: &[Socket], disturber:
         assert!(one_said == other_said, "to {:?}, from packet {first:?} on", one.socket);
     }
     for (one, other) in rows.shards.iter().zip(&packets.shards) {
-        assert_eq!(one.metrics(), other.metrics());
+        // A row takes no more than a turn has work for, where a packet by itself is cut.
+        let counted = |shard: &Shard| Metrics { publish_cut_total: 0, ..shard.metrics().clone() };
+        assert_eq!(counted(one), counted(other));
     }
 }
 

@@ -212,7 +212,7 @@ fn a_retained_publication_that_is_cut_comes_once_to_those_who_subscribe_meanwhil
             n: connected v=5 id=n clean
             p: publish t retain "kept" &
             n: subscribe id=1 t
-            n< suback id=1 codes=0
+            n<* suback id=1 codes=0
             n<* publish t q0 "kept" ..
             {each}
             "#,
@@ -228,6 +228,7 @@ fn shard(turn_units_max: u32) -> Shard {
         id: ShardId(0),
         shards: 1,
         limits: Limits::default(),
+        listener_limits: Vec::new(),
         queue_full: QueueFull::DropNewest,
         server_reference: None,
         response_information: None,
@@ -270,9 +271,9 @@ fn a_burst_to_many_does_its_units_in_each_turn() {
     let burst = packet(5, "publish t \"payload\"").repeat(500);
     let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
     assert_eq!(sent.iter().sum::<u64>(), 50_000);
-    // The first two publications cost 101 units each; a series costs each receiver a unit, and one more for eight, so 55
-    // fit behind them and then one by itself, and 72 into a whole turn.
-    assert_eq!(sent, [5800, 7200, 7200, 7200, 7200, 7200, 7200, 1000]);
+    // The first two publications cost 101 units each; a series costs each receiver a unit, and one more for eight, and may
+    // take a fifth of a turn too long: 68 fit behind them, and 88 into a whole turn.
+    assert_eq!(sent, [7000, 8800, 8800, 8800, 8800, 7800]);
 }
 
 #[test]
@@ -284,9 +285,9 @@ fn a_burst_at_qos_1_does_its_units_in_each_turn() {
     let publisher = open(&mut shard, 0, &["connect id=p clean"]);
     let burst: Vec<u8> = (1..=52).flat_map(|id| packet(5, &format!("publish t q1 id={id} \"payload\""))).collect();
     let sent = turns(&mut shard, publisher, &burst, |shard| shard.metrics().publish_sent_total);
-    // Each delivery costs a unit, and a series one more for each receiver: six and one fit behind the first two, nine into a
-    // turn.
-    assert_eq!(sent, [900, 900, 900, 900, 900, 700]);
+    // Each delivery costs a unit, and a series one more for each receiver: eight fit behind the first two, eleven into a turn
+    // that may be a fifth too long.
+    assert_eq!(sent, [1000, 1100, 1100, 1100, 900]);
 }
 
 #[test]
@@ -325,7 +326,7 @@ fn one_publication_does_its_units_in_each_turn_and_others_go_on() {
     let mut left = shard.handle(Time::START, Event::Received { connection: publisher, bytes: &bytes });
     assert_eq!((left, sent(&shard)), (Some(bytes.len() / 2), 1000), "a turn's units, and the second waits");
     let mut last = sent(&shard);
-    for delivered in [1000, 500, 1000, 1000, 500] {
+    for _ in 0..5 {
         shard.begin_turn();
         if let Some(count) = left {
             let rest = &bytes[bytes.len() - count..];
@@ -335,7 +336,7 @@ fn one_publication_does_its_units_in_each_turn_and_others_go_on() {
         assert!(answered.is_none() || shard.is_spent(), "others are read as long as the turn is not spent");
         shard.handle(Time::START, Event::Tick);
         let now = sent(&shard);
-        assert!(now - last <= delivered, "{} of {delivered}", now - last);
+        assert!(now - last <= 1000, "{} in one turn", now - last);
         last = now;
     }
     while left.is_some() || sent(&shard) < 5000 {
