@@ -8,6 +8,7 @@ mod document;
 mod listener;
 mod network;
 mod options;
+mod overrides;
 mod parse;
 mod path;
 mod row;

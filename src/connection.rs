@@ -44,8 +44,13 @@ pub struct Connection {
     pub outbox: Outbox,
     /// The client's Maximum Packet Size in bytes; `u32::MAX` if it named none.
     pub maximum_packet_size: u32,
-    /// QoS 1 and 2 publications the client takes unacknowledged.
+    /// QoS 1 and 2 publications that may be unacknowledged towards the client: what it takes, and no more than our own
+    /// bound [MQTT5-3.3.4-9].
     pub receive_maximum: u16,
+    /// Bytes of the largest packet it may send.
+    pub packet_bytes_max: u32,
+    /// The listener it has come to.
+    pub listener: u16,
     /// Whether reasons may be explained to it [MQTT5-3.1.2-29].
     pub request_problem_information: bool,
     /// Whether it may become a client; not if the process had enough connections when it came.
@@ -84,6 +89,8 @@ impl Connection {
             outbox: Outbox::default(),
             maximum_packet_size: u32::MAX,
             receive_maximum: u16::MAX,
+            packet_bytes_max: u32::MAX,
+            listener: 0,
             request_problem_information: true,
             admitted,
             paused: false,

@@ -43,6 +43,16 @@ pub struct Limits {
     pub messages_per_s: u64,
     /// Bytes a client may send a second, on average, the same way.
     pub bytes_per_s: u64,
+    /// Connections of one user on one shard; a client that would be one more is answered 0x97 or return code 3. Zero: as many
+    /// as it likes, here and in the three below.
+    pub user_connections_max: usize,
+    /// Subscriptions of all sessions of one user on one shard; one more is answered 0x97 (0x80 for 3.x).
+    pub user_subscriptions_max: usize,
+    /// PUBLISH packets all clients of one user on one shard may send a second together, on average; beyond, who sends is not
+    /// read for a while.
+    pub user_messages_per_s: u64,
+    /// Bytes they may send a second, on average, the same way.
+    pub user_bytes_per_s: u64,
     /// QoS 1 and 2 publications one client may have unacknowledged towards us; CONNACK's Receive Maximum.
     pub receive_maximum: u16,
     /// QoS 1 and 2 publications we have unacknowledged towards one client, whatever it would allow.
@@ -64,6 +74,11 @@ pub struct Limits {
     pub topic_bytes_max: usize,
     /// Subscriptions of one session; one more is answered 0x97 (0x80 for 3.x).
     pub subscriptions_max: usize,
+    /// Bytes of all filters of one session; one beyond is answered 0x97 (0x80 for 3.x).
+    pub filter_bytes_max: usize,
+    /// Shapes of wildcard filters one session may have, so many of which one publication can match: one of another shape is
+    /// answered 0x97 (0x80 for 3.x). Each costs a publication some tenths of a microsecond.
+    pub filter_shapes_max: usize,
     /// Topic aliases a client may define; CONNACK's Topic Alias Maximum.
     pub topic_alias_maximum: u16,
     /// Topic aliases we define towards one client, whatever it would allow.
@@ -90,6 +105,10 @@ pub const DEFAULT: Limits = Limits {
     connect_bytes_max: 128 * 1024,
     messages_per_s: 0,
     bytes_per_s: 0,
+    user_connections_max: 0,
+    user_subscriptions_max: 0,
+    user_messages_per_s: 0,
+    user_bytes_per_s: 0,
     receive_maximum: 1024,
     inflight_messages_max: 1024,
     queue_messages_max: 10_000,
@@ -100,6 +119,8 @@ pub const DEFAULT: Limits = Limits {
     topic_levels_max: 128,
     topic_bytes_max: 65_535,
     subscriptions_max: 200_000,
+    filter_bytes_max: 32 * 1024 * 1024,
+    filter_shapes_max: 1000,
     topic_alias_maximum: 64,
     topic_alias_out_max: 64,
     connect_timeout: Duration::from_secs(10),
@@ -107,6 +128,43 @@ pub const DEFAULT: Limits = Limits {
     keep_alive_max_s: 0,
     session_expiry_interval_max_s: u32::MAX,
 };
+
+/// What may be sent a second, on average; zero: as much as somebody likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// PUBLISH packets.
+    pub messages_per_s: u64,
+    /// Bytes, whatever they are.
+    pub bytes_per_s: u64,
+}
+
+impl Rate {
+    /// Whether there is a bound at all.
+    #[inline]
+    pub fn is_limited(self) -> bool {
+        self.messages_per_s | self.bytes_per_s != 0
+    }
+}
+
+impl Limits {
+    /// What one client may send.
+    #[inline]
+    pub fn rate(&self) -> Rate {
+        Rate { messages_per_s: self.messages_per_s, bytes_per_s: self.bytes_per_s }
+    }
+
+    /// What all clients of a user on one shard may send together.
+    #[inline]
+    pub fn user_rate(&self) -> Rate {
+        Rate { messages_per_s: self.user_messages_per_s, bytes_per_s: self.user_bytes_per_s }
+    }
+
+    /// Whether anything is counted for users.
+    #[inline]
+    pub fn bounds_users(&self) -> bool {
+        self.user_connections_max | self.user_subscriptions_max != 0 || self.user_rate().is_limited()
+    }
+}
 
 impl Default for Limits {
     fn default() -> Limits {

@@ -30,6 +30,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
             id,
             shards,
             limits: config.limits.clone(),
+            listener_limits: config.listeners.iter().map(|one| one.limits(&config.limits)).collect(),
             queue_full: config.protocol.queue_full,
             server_reference: config.protocol.server_reference.as_deref().map(Box::from),
             response_information: config.protocol.response_information.as_deref().map(Box::from),

@@ -93,12 +93,22 @@ counters! {
     retained_refused_total,
     /// Subscriptions refused because the client has as many as it may.
     subscriptions_refused_total,
+    /// CONNECT packets refused because their user has as many connections as it may.
+    user_connections_refused_total,
+    /// Subscriptions refused because the client's user has as many as it may.
+    user_subscriptions_refused_total,
+    /// Subscriptions refused because the client's filters have as many bytes as they may.
+    filter_bytes_refused_total,
+    /// Subscriptions refused because the client's filters have as many shapes as they may.
+    filter_shapes_refused_total,
     /// Publications and subscriptions refused for a topic with too many levels or bytes.
     topics_refused_total,
     /// Times a socket was not read for a while because its client did not take what we had for it.
     slow_consumer_pauses_total,
     /// Times a socket was not read for a while because its client had sent more than it may.
     fast_publisher_pauses_total,
+    /// Times a socket was not read for a while because its user's clients had sent more than they may.
+    fast_user_pauses_total,
     /// Times a socket was not read for a moment because its client published while memory was short.
     memory_pauses_total,
     /// QoS 0 messages dropped because memory was short and the receiver slow.
@@ -132,6 +142,10 @@ impl Metrics {
             + self.dropped_no_member_total
             + self.retained_refused_total
             + self.subscriptions_refused_total
+            + self.user_connections_refused_total
+            + self.user_subscriptions_refused_total
+            + self.filter_bytes_refused_total
+            + self.filter_shapes_refused_total
             + self.topics_refused_total
             + self.dropped_memory_total
             + self.publish_refused_memory_total
@@ -142,12 +156,16 @@ impl Metrics {
 
     /// The rows that [`Metrics::losses`] adds up.
     pub fn loss_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        const OTHERS: [&str; 10] = [
+        const OTHERS: [&str; 14] = [
             "connections_over_limit_total",
             "connects_too_large_total",
             "sessions_refused_total",
             "retained_refused_total",
             "subscriptions_refused_total",
+            "user_connections_refused_total",
+            "user_subscriptions_refused_total",
+            "filter_bytes_refused_total",
+            "filter_shapes_refused_total",
             "topics_refused_total",
             "publish_refused_memory_total",
             "connects_refused_memory_total",
@@ -183,7 +201,7 @@ mod tests {
         metrics.takeovers_total = 5;
         assert_eq!(metrics.losses(), 7);
         assert_eq!(metrics.loss_rows().map(|(_, value)| value).sum::<u64>(), 7);
-        assert_eq!(before, 17, "as many as are added up");
+        assert_eq!(before, 21, "as many as are added up");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod memory;
 mod newcomers;
 mod passage;
 mod policy;
+mod quota;
 mod ring;
 mod service;
 mod settings;

@@ -19,6 +19,7 @@ mod ending;
 mod event;
 mod fan_outs;
 mod fault;
+mod filters;
 mod held_back;
 mod known;
 mod mail;
@@ -37,6 +38,7 @@ mod stranger;
 mod subscribe;
 mod throttle;
 mod timers;
+mod users;
 mod work;
 
 use std::mem;
@@ -278,6 +280,7 @@ impl Shard {
         }
         let mut unfinished = slot.connection.take_unfinished();
         let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
+        let packet_bytes_max = slot.connection.packet_bytes_max;
         let is_stranger = phase == Phase::AwaitingConnect;
         if is_stranger && !may_be_taken(&mut self.state, now, id, unfinished.bytes(), bytes) {
             return None;
@@ -285,7 +288,6 @@ impl Shard {
         if unfinished.bytes().is_empty() {
             return self.consume_and_keep(now, id, bytes);
         }
-        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
         match unfinished.complete(&mut bytes, packet_bytes_max, trusted_bytes) {
             Err(error) => {
                 let begin = bytes.len().min(VERSION_BYTES);
@@ -326,8 +328,9 @@ impl Shard {
             return Some(bytes.len() - used);
         }
         if used < bytes.len() {
-            let packet_bytes_max = self.state.options.limits.packet_bytes_max;
-            let trusted_bytes = self.state.slot(id).map_or(0, |slot| slot.connection.landed_bytes_max);
+            let connection = self.state.slot(id).map(|slot| &slot.connection);
+            let packet_bytes_max = connection.map_or(0, |connection| connection.packet_bytes_max);
+            let trusted_bytes = connection.map_or(0, |connection| connection.landed_bytes_max);
             self.keep(id, Unfinished::begin(&bytes[used..], packet_bytes_max, trusted_bytes));
         }
         None
@@ -406,7 +409,7 @@ impl Shard {
         bytes: &[u8],
         known: &mut Option<Box<Known>>,
     ) -> Consumed {
-        let packet_bytes_max = self.state.options.limits.packet_bytes_max;
+        let packet_bytes_max = self.state.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max);
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let in_row = if may_begin_row(rest[0]) { self.on_row(now, id, rest, known) } else { 0 };

@@ -122,6 +122,25 @@ listener! {
     handshake_timeout: Duration = Duration::from_secs(10), unit "seconds", range 0.001 to 3600;
     /// TLS handshakes under way at a time in one shard; more wait for their turn.
     handshakes_max: usize = 256, unit "handshakes", range 1 to 65_536;
+    /// Connections that have come to this listener, beside what `limits.connections_max` says of all. One more is answered the
+    /// same way; where answering would take a handshake it is closed.
+    connections_max: Option<usize> = None, unit "connections", range 1 to 10_000_000;
+    /// In place of `limits.connections_per_address_per_s`, and counted apart from other listeners.
+    connections_per_address_per_s: Option<u32> = None, unit "connections", range 0 to 1_000_000;
+    /// In place of `limits.connect_timeout`.
+    connect_timeout: Option<Duration> = None, unit "seconds", range 0.001 to 3600;
+    /// In place of `limits.packet_bytes_max`.
+    packet_bytes_max: Option<u32> = None, unit "bytes", range 128 to 268_435_460;
+    /// In place of `limits.messages_per_s`.
+    messages_per_s: Option<u64> = None, unit "messages", range 0 to 1_000_000_000;
+    /// In place of `limits.bytes_per_s`.
+    bytes_per_s: Option<u64> = None, unit "bytes", range 0 to 1_000_000_000_000_u64;
+    /// In place of `limits.inflight_messages_max`.
+    inflight_messages_max: Option<u16> = None, unit "messages", range 1 to 65_535;
+    /// In place of `limits.queue_messages_max`, for sessions whose client came here the last time.
+    queue_messages_max: Option<usize> = None, unit "messages", range 1 to 100_000_000;
+    /// In place of `limits.subscriptions_max`.
+    subscriptions_max: Option<usize> = None, unit "subscriptions", range 1 to 10_000_000;
 }
 
 fn loopback() -> Vec<Network> {

@@ -216,6 +216,18 @@ options! {
         messages_per_s: u64, unit "messages", range 0 to 1_000_000_000;
         /// Bytes a client may send a second, on average, whatever they are; the same happens beyond.
         bytes_per_s: u64, unit "bytes", range 0 to 1_000_000_000_000_u64;
+        /// Connections of one user on one shard. A client's identifier decides on which shard it is, so a user whose clients are
+        /// spread over several may have so many on each. One more is answered "quota exceeded" (0x97, or return code 3 before
+        /// 5.0). Only a user whose name has been verified has bounds. 0: as many as it likes, here and in the next three.
+        user_connections_max: usize, unit "connections", range 0 to 10_000_000;
+        /// Subscriptions of all sessions of one user on one shard, connected or not. One more is refused: 0x97, or 0x80
+        /// before 5.0.
+        user_subscriptions_max: usize, unit "subscriptions", range 0 to 100_000_000;
+        /// PUBLISH packets that all clients of one user on one shard may send a second together, on average; one second's worth
+        /// may come at once. Beyond, the one that sends is not read for a while.
+        user_messages_per_s: u64, unit "messages", range 0 to 1_000_000_000;
+        /// Bytes they may send a second together, on average; the same happens beyond.
+        user_bytes_per_s: u64, unit "bytes", range 0 to 1_000_000_000_000_u64;
         /// QoS 1 and 2 publications a client may send before we have acknowledged the first of them.
         receive_maximum: u16, unit "messages", range 1 to 65_535;
         /// QoS 1 and 2 publications sent to one client that it has not acknowledged, whatever more it would allow.
@@ -240,6 +252,12 @@ options! {
         topic_bytes_max: usize, unit "bytes", range 1 to 65_535;
         /// Subscriptions of one session. One more is refused: 0x97, or 0x80 before 5.0.
         subscriptions_max: usize, unit "subscriptions", range 1 to 10_000_000;
+        /// Bytes of all filters of one session. One beyond is refused the same way.
+        filter_bytes_max: usize, unit "bytes", range 1024 to 1_099_511_627_776_u64;
+        /// Shapes of wildcard filters one session may have. A shape is where the wildcards are and how many levels there are
+        /// (`a/+/c` and `x/+/z` have one, `+/b/c` has another), and a message matches at most one filter of each; a group of
+        /// shared subscriptions has its own. A filter of one shape too many is refused the same way.
+        filter_shapes_max: usize, unit "shapes", range 1 to 10_000_000;
         /// Topic aliases a client may define towards the broker.
         topic_alias_maximum: u16, unit "aliases", range 0 to 65_535;
         /// Topic aliases the broker defines towards one client, whatever more it would allow.

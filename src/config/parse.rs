@@ -260,7 +260,7 @@ fn check_listeners(
         let own = entries.iter().filter(|entry| entry.listener == Some(index));
         let given: Vec<&str> = own.map(|entry| entry.key).collect();
         let at = |key: &str| at_key(Some(index), key).unwrap_or(*start);
-        if let Some((key, reason)) = listener.contradiction(&given) {
+        if let Some((key, reason)) = listener.contradiction(&given).or_else(|| listener.contradicts(&config.limits)) {
             return refused(at(key), &format!("{SECTION}.{key}"), reason);
         }
         for address in listener.bind.iter().filter(|address| address.port() != 0) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Limits;
+use crate::limits::Rate;
 use crate::time::Time;
 
 /// What a bucket holds.
@@ -23,10 +23,15 @@ pub struct Pace {
 
 impl Pace {
     /// Counts what a client has sent; answers when it is to be read again if that was more than it may.
-    pub fn spend(&mut self, now: Time, limits: &Limits, messages: u64, bytes: u64) -> Option<Time> {
-        let for_messages = spend(&mut self.messages_full_at, now, messages, limits.messages_per_s);
-        let for_bytes = spend(&mut self.bytes_full_at, now, bytes, limits.bytes_per_s);
+    pub fn spend(&mut self, now: Time, rate: Rate, messages: u64, bytes: u64) -> Option<Time> {
+        let for_messages = spend(&mut self.messages_full_at, now, messages, rate.messages_per_s);
+        let for_bytes = spend(&mut self.bytes_full_at, now, bytes, rate.bytes_per_s);
         for_messages.max(for_bytes)
+    }
+
+    /// Whether both buckets are full: nothing has to be remembered.
+    pub fn is_full(&self, now: Time) -> bool {
+        self.messages_full_at.max(self.bytes_full_at) <= now
     }
 }
 
@@ -43,6 +48,7 @@ fn spend(full_at: &mut Time, now: Time, count: u64, per_s: u64) -> Option<Time> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     fn at(milliseconds: u64) -> Time {
         Time::START + Duration::from_millis(milliseconds)
@@ -52,26 +58,26 @@ mod tests {
     fn a_second_of_messages_may_come_at_once_and_what_is_more_is_waited_for() {
         let limits = Limits { messages_per_s: 10, ..Limits::default() };
         let mut pace = Pace::default();
-        assert_eq!(pace.spend(at(0), &limits, 10, 1_000_000), None);
-        assert_eq!(pace.spend(at(0), &limits, 1, 0), Some(at(200)));
-        assert_eq!(pace.spend(at(200), &limits, 1, 0), None);
-        assert_eq!(pace.spend(at(200), &limits, 20, 0), Some(at(2_300)));
-        assert_eq!(pace.spend(at(60_000), &limits, 10, 0), None, "it never holds more than a second's worth");
-        assert!(pace.spend(at(60_000), &limits, 1, 0).is_some());
+        assert_eq!(pace.spend(at(0), limits.rate(), 10, 1_000_000), None);
+        assert_eq!(pace.spend(at(0), limits.rate(), 1, 0), Some(at(200)));
+        assert_eq!(pace.spend(at(200), limits.rate(), 1, 0), None);
+        assert_eq!(pace.spend(at(200), limits.rate(), 20, 0), Some(at(2_300)));
+        assert_eq!(pace.spend(at(60_000), limits.rate(), 10, 0), None, "it never holds more than a second's worth");
+        assert!(pace.spend(at(60_000), limits.rate(), 1, 0).is_some());
     }
 
     #[test]
     fn the_bucket_that_lacks_more_decides() {
         let limits = Limits { messages_per_s: 10, bytes_per_s: 1000, ..Limits::default() };
         let mut pace = Pace::default();
-        assert_eq!(pace.spend(at(0), &limits, 11, 3_000), Some(at(2_100)));
+        assert_eq!(pace.spend(at(0), limits.rate(), 11, 3_000), Some(at(2_100)));
         let mut pace = Pace::default();
-        assert_eq!(pace.spend(at(0), &limits, 40, 3_000), Some(at(3_100)));
+        assert_eq!(pace.spend(at(0), limits.rate(), 40, 3_000), Some(at(3_100)));
     }
 
     #[test]
     fn no_amount_is_too_much_to_be_counted() {
         let limits = Limits { bytes_per_s: 1, ..Limits::default() };
-        assert!(Pace::default().spend(at(0), &limits, 0, u64::MAX).is_some());
+        assert!(Pace::default().spend(at(0), limits.rate(), 0, u64::MAX).is_some());
     }
 }

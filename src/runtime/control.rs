@@ -226,7 +226,7 @@ impl Report {
 }
 
 /// The rows of [`RuntimeCounters`] that [`RuntimeCounters::losses`] adds up.
-const LOSSES: [&str; 1] = ["over_address_rate_total"];
+const LOSSES: [&str; 3] = ["over_address_rate_total", "over_listener_limit_total", "over_files_total"];
 
 /// Declares the counters once.
 macro_rules! counters {
@@ -258,6 +258,10 @@ counters! {
     adopted_total,
     /// Connections refused or closed because the process has as many as it may.
     over_limit_total,
+    /// Connections refused or closed because their listener has as many as it may.
+    over_listener_limit_total,
+    /// Connections closed because no open file was left for them.
+    over_files_total,
     /// Connections closed because their address had opened as many as it may.
     over_address_rate_total,
     /// Connections that have come through a proxy's header or a TLS handshake.
@@ -321,7 +325,7 @@ impl RuntimeCounters {
     /// How often something was refused that an operator may want to mend: grows whenever one of
     /// [`RuntimeCounters::loss_rows`] does.
     pub fn losses(&self) -> u64 {
-        self.over_address_rate_total
+        self.over_address_rate_total + self.over_listener_limit_total + self.over_files_total
     }
 
     /// The rows that [`RuntimeCounters::losses`] adds up.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::certificates::SharedTls;
+use super::quota::Quota;
 use crate::config::{Listener, Network, ProxyProtocol};
 use crate::connection::Chunk;
 use crate::shard::ConnectionId;
@@ -59,6 +60,7 @@ pub(super) struct Door {
     trusted: Vec<Network>,
     pub(super) handshake_timeout: Duration,
     handshakes_max: usize,
+    pub(super) quota: Quota,
     /// Handshakes under way.
     pub(super) shaking: usize,
     /// Those that wait for one to end.
@@ -66,7 +68,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(listener: &Listener, tls: Option<SharedTls>) -> Door {
+    pub(super) fn new(listener: &Listener, tls: Option<SharedTls>, quota: Quota) -> Door {
         Door {
             tls,
             proxy: match listener.proxy_protocol {
@@ -78,6 +80,7 @@ impl Door {
             trusted: listener.proxy_trusted.clone(),
             handshake_timeout: listener.handshake_timeout,
             handshakes_max: listener.handshakes_max,
+            quota,
             shaking: 0,
             queue: VecDeque::new(),
         }
@@ -144,10 +147,10 @@ mod tests {
     #[test]
     fn only_proxies_that_are_trusted_may_speak_for_others() {
         let address = |text: &str| Some(text.parse::<SocketAddr>().expect("an address"));
-        let plain = Door::new(&Listener::default(), None);
+        let plain = Door::new(&Listener::default(), None, Quota::default());
         assert!(plain.is_plain() && plain.trusts(address("203.0.113.1:1")));
         let proxied = Listener { proxy_protocol: ProxyProtocol::Any, ..Listener::default() };
-        let door = Door::new(&proxied, None);
+        let door = Door::new(&proxied, None, Quota::default());
         assert!(!door.is_plain() && door.trusts(None));
         for (from, is_trusted) in
             [("127.0.0.1:1", true), ("[::1]:1", true), ("[::ffff:127.9.9.9]:1", true), ("203.0.113.1:1", false)]

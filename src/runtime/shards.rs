@@ -23,6 +23,7 @@ use super::memory::Memory;
 use super::newcomers::Newcomers;
 use super::passage::Door;
 use super::policy::{announce, load};
+use super::quota::Quota;
 use super::ring::RingSizes;
 use super::settings::Settings;
 use super::system::work_in_batches;
@@ -325,13 +326,15 @@ fn seats(
     let limits = Limits { connections_max, ..settings.limits.clone() };
     let (gate, drained) = (Gate::default(), Drained::new(listeners.len()));
     let newcomers = Newcomers::new(&limits);
+    let quotas: Vec<Quota> = settings.listeners.iter().map(|listener| Quota::new(listener, &limits)).collect();
     let mailboxes: Vec<Mailbox<Mail, Moved>> = mailboxes(listeners.len(), settings.mailbox_batches_max.max(1));
     let (mut seats, mut remotes) = (Vec::new(), Vec::new());
     for ((listeners, mailbox), shard) in listeners.into_iter().zip(mailboxes).zip(0..) {
         let (remote, ear) = line().map_err(|error| RuntimeError::System { what: "make a pipe", error })?;
         remotes.push(remote);
         let (gate, drained, limits) = (gate.clone(), drained.clone(), limits.clone());
-        let others = settings.listeners.iter().zip(tls).map(|(listener, tls)| Door::new(listener, tls.clone()));
+        let others = settings.listeners.iter().zip(tls).zip(&quotas);
+        let others = others.map(|((listener, tls), quota)| Door::new(listener, tls.clone(), quota.clone()));
         let doors = iter::once(Door::default()).chain(others).collect();
         seats.push(Seat {
             shard: ShardId(shard),

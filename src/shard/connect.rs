@@ -22,15 +22,20 @@ use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
 use crate::shard::event::{ConnectionId, Effect, Origin};
 use crate::shard::fault::Fault;
+use crate::shard::filters::FilterSums;
 use crate::shard::members::set_members_connected;
 use crate::shard::scans::Scans;
 use crate::shard::state::{patience, Client, State};
+use crate::shard::users::{has_too_many_connections, note_connection};
 use crate::time::Time;
 
 /// A new connection: it has a while to send CONNECT.
 pub(crate) fn on_opened(state: &mut State, now: Time, id: ConnectionId, origin: Origin, admitted: bool) {
-    let due = now + state.options.limits.connect_timeout;
+    let limits = state.limits_of(origin.listener);
+    let due = now + limits.connect_timeout;
     let mut connection = Connection::new(now, admitted);
+    connection.listener = origin.listener;
+    connection.packet_bytes_max = limits.packet_bytes_max;
     connection.address = origin.address.map(|address| address.ip());
     connection.identity = origin.identity.clone();
     state.add_slot(id, connection);
@@ -96,7 +101,8 @@ fn admit(
     let Admitted { grant, ends_at } = admitted;
     let mut properties = PropertyBuffer::default();
     if packet.version == ProtocolVersion::V5 {
-        describe(state, packet, assigned.as_deref(), &mut properties);
+        let packet_bytes_max = state.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max);
+        describe(state, packet, assigned.as_deref(), packet_bytes_max, &mut properties);
     }
     if !takes_connack(state, id, properties.as_properties()) {
         // Known before anything has been done for it: no session suffers [MQTT5-3.1.2-24].
@@ -107,6 +113,14 @@ fn admit(
     if state.is_refusing() && !state.by_client_id.contains_key(client_id) {
         state.metrics.connects_refused_memory_total += 1;
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "memory is short"));
+    }
+    let replaced = state.by_client_id.get(client_id).and_then(|key| state.client(*key));
+    let is_replaced =
+        replaced.is_some_and(|old| old.connection.is_some() && old.username() == grant.username.as_deref());
+    if has_too_many_connections(state, grant.username.as_deref(), is_replaced) {
+        state.metrics.user_connections_refused_total += 1;
+        let text = "too many connections of this user";
+        return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, text));
     }
     let Some((session, present)) = open_session(state, now, packet, client_id, grant) else {
         state.metrics.sessions_refused_total += 1;
@@ -238,7 +252,9 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
 
 /// Notes what CONNECT says of the connection itself.
 fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
-    let limits = &state.options.limits;
+    let Some(listener) = state.slot(id).map(|slot| slot.connection.listener) else { return };
+    let limits = state.limits_of(listener);
+    let inflight_messages_max = limits.inflight_messages_max;
     let aliases_max = packet.topic_alias_maximum.min(limits.topic_alias_out_max);
     let keep_alive_s = keep_alive_s(limits, packet);
     let seed = state.options.seeds.own.1;
@@ -246,7 +262,7 @@ fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     let connection = &mut slot.connection;
     connection.version = packet.version;
     connection.maximum_packet_size = packet.maximum_packet_size.map_or(u32::MAX, |size| size.get());
-    connection.receive_maximum = packet.receive_maximum.get();
+    connection.receive_maximum = packet.receive_maximum.get().min(inflight_messages_max);
     connection.request_problem_information = packet.request_problem_information;
     connection.outbound_aliases = (aliases_max > 0).then(|| Box::new(OutboundAliases::new(aliases_max, seed)));
     connection.keep_alive = patience(keep_alive_s);
@@ -302,9 +318,11 @@ fn open_session(
         session: Session::new(client_id.clone(), expiry_interval_s),
         connection: None,
         subscriptions: BTreeSet::new(),
+        filter_sums: FilterSums::default(),
         shared: BTreeSet::new(),
         untold: None,
         scans: Scans::default(),
+        listener: 0,
         timer: None,
         has_work: false,
         has_ended: false,
@@ -328,7 +346,9 @@ fn expiry_interval_s(limits: &Limits, packet: &Connect<'_>) -> u32 {
 
 /// Ties connection and session together.
 fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, packet: &Connect<'_>) {
+    let mut listener = 0;
     if let Some(slot) = state.slot_mut(id) {
+        listener = slot.connection.listener;
         slot.session = Some(session);
         slot.connection.phase = Phase::Open;
         slot.connection.last_received = now;
@@ -337,11 +357,13 @@ fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, p
     }
     if let Some(client) = state.client_mut(session) {
         client.connection = Some(id);
+        client.listener = listener;
         client.session.will = packet.will.as_ref().map(|will| Box::new(keep_will(will)));
         // [MQTT5-3.1.3-9]: a client that is back in time takes its delayed will back.
         client.session.will_due = None;
         client.session.ends_at = None;
         state.set_session_timer(session);
+        note_connection(state, now, session, true);
         set_members_connected(state, session);
     }
 }
@@ -374,14 +396,20 @@ fn takes_connack(state: &State, id: ConnectionId, properties: Properties<'_>) ->
 }
 
 /// What a 5.0 client is told about this server and about what differs from its wishes.
-fn describe(state: &State, packet: &Connect<'_>, assigned: Option<&str>, properties: &mut PropertyBuffer) {
+fn describe(
+    state: &State,
+    packet: &Connect<'_>,
+    assigned: Option<&str>,
+    packet_bytes_max: u32,
+    properties: &mut PropertyBuffer,
+) {
     let limits = &state.options.limits;
     let granted_s = expiry_interval_s(limits, packet);
     if granted_s != packet.session_expiry_interval_s {
         properties.push(Property::SessionExpiryInterval(granted_s));
     }
     properties.push(Property::ReceiveMaximum(limits.receive_maximum));
-    properties.push(Property::MaximumPacketSize(limits.packet_bytes_max));
+    properties.push(Property::MaximumPacketSize(packet_bytes_max));
     if let Some(client_id) = assigned {
         // [MQTT5-3.2.2-16]
         properties.push(Property::AssignedClientIdentifier(client_id));

@@ -62,7 +62,7 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         }
         return;
     }
-    let in_flight_max = in_flight_max(connection, options.limits.inflight_messages_max);
+    let in_flight_max = usize::from(connection.receive_maximum);
     let inflight = &mut client.session.inflight;
     let must_wait = outbox_full
         || inflight.has_unsent()
@@ -100,7 +100,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
         if has_moved && state.budget.is_spent() {
             return state.add_work(key);
         }
-        let in_flight_max = in_flight_max(&slot.connection, state.options.limits.inflight_messages_max);
+        let in_flight_max = usize::from(slot.connection.receive_maximum);
         let session = &mut client.session;
         let moved = if session.inflight.has_unsent() {
             let may_send = session.inflight.next_is_release() || session.inflight.sent() < in_flight_max;
@@ -124,11 +124,6 @@ fn enough_bytes(state: &State) -> usize {
     PUMP_BYTES.min(state.outbox_bytes_max)
 }
 
-/// QoS 1 and 2 publications that may be unacknowledged towards a client [MQTT5-3.3.4-9].
-pub(crate) fn in_flight_max(connection: &Connection, ours: u16) -> usize {
-    usize::from(connection.receive_maximum.min(ours))
-}
-
 fn delivery(publication: &mut Publication<'_>, qos: QoS, target: &Target<'_>) -> Delivery {
     Delivery {
         message: publication.message().clone(),
@@ -140,7 +135,7 @@ fn delivery(publication: &mut Publication<'_>, qos: QoS, target: &Target<'_>) ->
 }
 
 fn enqueue(state: &mut State, now: Time, key: SessionKey, delivery: Delivery) {
-    let bounds = state.queue_bounds();
+    let Some(bounds) = state.client(key).map(|client| state.queue_bounds(client.listener)) else { return };
     let metrics = &mut state.metrics;
     if let Some(client) = state.clients.get_mut(key.0 as usize) {
         let queue = &mut client.session.queue;
@@ -239,12 +234,12 @@ fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<
 /// be on its way.
 fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool {
     let enough_bytes = enough_bytes(state);
-    let State { router, clients, slots, encoder, pool, dirty, metrics, budget, options, .. } = state;
+    let State { router, clients, slots, encoder, pool, dirty, metrics, budget, .. } = state;
     let Some(client) = clients.get_mut(key.0 as usize) else { return false };
     let Some(slot) = slots[id.index as usize].as_mut() else { return false };
     let Some((number, mut scan)) = client.scans.take_first() else { return false };
     let connection = &mut slot.connection;
-    let in_flight_max = in_flight_max(connection, options.limits.inflight_messages_max);
+    let in_flight_max = usize::from(connection.receive_maximum);
     let mut retained = RetainedPen {
         pen: Pen { encoder, pool, dirty, metrics },
         id,

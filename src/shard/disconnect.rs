@@ -12,6 +12,7 @@ use crate::shard::fault::Fault;
 use crate::shard::members::set_members_connected;
 use crate::shard::publish::publish_will;
 use crate::shard::state::State;
+use crate::shard::users::note_connection;
 use crate::time::Time;
 
 /// Why we part from a client.
@@ -110,6 +111,8 @@ fn detach(state: &mut State, now: Time, id: ConnectionId) {
         return;
     }
     client.connection = None;
+    note_connection(state, now, session, false);
+    let Some(client) = state.client_mut(session) else { return };
     client.session.give_back();
     let lives_s = client.session.expiry_interval_s;
     client.session.ends_at = match lives_s {

@@ -11,6 +11,7 @@ use crate::shard::publish::{publish_will, redirect};
 use crate::shard::state::{Client, State};
 use crate::shard::subscribe::{announce_interest, announce_weight, SUBSCRIPTION_UNITS};
 use crate::shard::timers::TimerKey;
+use crate::shard::users::note_subscription;
 use crate::time::Time;
 
 /// Steps a session that ends is always given: nearly all sessions are taken apart by them, however busy the turn.
@@ -66,6 +67,7 @@ fn take_apart(state: &mut State, now: Time, key: SessionKey) -> bool {
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
     if let Some(filter) = client.subscriptions.pop_first() {
         client.shared.remove(&filter);
+        note_subscription(state, now, key, false);
         state.budget.spend(SUBSCRIPTION_UNITS);
         match state.router.unsubscribe_key(key, filter) {
             Some(Removed::Plain(gone)) => announce_interest(state, now, gone.interest, false),

@@ -5,6 +5,8 @@ use std::ops::Bound;
 use crate::router::{SessionKey, ShareKey};
 use crate::shard::state::State;
 use crate::shard::subscribe::announce_weight;
+use crate::shard::users::note_subscription;
+use crate::time::Time;
 
 /// Units of work for each shared subscription told.
 const TELLING_UNITS: usize = 4;
@@ -34,11 +36,12 @@ pub(crate) fn tell_members(state: &mut State, session: SessionKey) {
 }
 
 /// A member was chosen whose session has ended, but whose membership had not yet been.
-pub(crate) fn drop_member(state: &mut State, session: SessionKey, share: ShareKey) {
+pub(crate) fn drop_member(state: &mut State, now: Time, session: SessionKey, share: ShareKey) {
     let Some(gone) = state.router.unshare_member(session, share) else { return };
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&gone.key);
         client.shared.remove(&gone.key);
+        note_subscription(state, now, session, false);
     }
     announce_weight(state, Some(gone.weight));
 }

@@ -45,8 +45,7 @@ pub(crate) fn outbox_bytes_max(limits: &Limits, pressure: Pressure) -> usize {
 pub(crate) fn on_pressure(state: &mut State, now: Time, pressure: Pressure) {
     state.shortage.pressure = pressure;
     state.outbox_bytes_max = outbox_bytes_max(&state.options.limits, pressure);
-    let limits = &state.options.limits;
-    state.is_throttling = pressure != Pressure::None || (limits.messages_per_s | limits.bytes_per_s) != 0;
+    state.is_throttling = pressure != Pressure::None || state.paces;
     let due = match (pressure, state.shortage.timer) {
         (Pressure::Shedding, None) => Some(now),
         (Pressure::Shedding, set) => set,

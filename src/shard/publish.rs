@@ -239,7 +239,7 @@ pub(crate) fn pass_on(
     session: SessionKey,
     share: ShareKey,
 ) {
-    drop_member(state, session, share);
+    drop_member(state, now, session, share);
     let message = publication.message().clone();
     redirect(state, now, share, &message, 0);
 }

@@ -88,7 +88,7 @@ pub(crate) fn on_series(
     let Some(receivers) = memory.receivers(changes) else { return Ok(0) };
     let affordable = packets_of(state.budget.left(), bytes[0], receivers);
     let count_max = if memory.has_peers() { affordable.min(MAILED_MAX) } else { affordable };
-    let packet_bytes_max = state.options.limits.packet_bytes_max;
+    let packet_bytes_max = state.slot(sender.id).map_or(0, |slot| slot.connection.packet_bytes_max);
     let found = Series::find(sender.version, topic, bytes, count_max, packet_bytes_max, SHARED_PAYLOAD_BYTES_MIN);
     let Some(series) = found else { return Ok(0) };
     state.metrics.publish_received_total += series.count as u64;
@@ -208,7 +208,7 @@ fn deliver_all(
     receiver: &Receiver,
     bench: &mut Workbench,
 ) -> bool {
-    let State { clients, slots, pool, dirty, metrics, options, outbox_bytes_max, .. } = state;
+    let State { clients, slots, pool, dirty, metrics, outbox_bytes_max, .. } = state;
     let Some(client) = clients.get_mut(receiver.session.0 as usize) else { return true };
     if !may_read(client, series.topic) {
         metrics.deliveries_denied_total += series.count as u64;
@@ -235,7 +235,7 @@ fn deliver_all(
         return true;
     }
     let inflight = &mut client.session.inflight;
-    let in_flight_max = in_flight_max(connection, options.limits.inflight_messages_max);
+    let in_flight_max = usize::from(connection.receive_maximum);
     if inflight.has_unsent() || !client.session.queue.is_empty() || inflight.sent() + series.count > in_flight_max {
         return false;
     }

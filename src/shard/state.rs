@@ -24,6 +24,7 @@ use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
 use crate::shard::fan_outs::FanOuts;
+use crate::shard::filters::FilterSums;
 use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
 use crate::shard::pressure::{outbox_bytes_max, Shortage};
@@ -31,6 +32,7 @@ use crate::shard::recent::Recent;
 use crate::shard::scans::{ScanNumber, Scans};
 use crate::shard::series::Workbench;
 use crate::shard::timers::{TimerKey, Timers};
+use crate::shard::users::Users;
 use crate::table::{Paged, Table};
 use crate::time::Time;
 
@@ -46,6 +48,8 @@ pub struct ShardOptions {
     pub shards: u8,
     /// Its bounds.
     pub limits: Limits,
+    /// Those for clients of the listeners beside the plain one, in order.
+    pub listener_limits: Vec<Limits>,
     /// What gives way when a session's queue is full.
     pub queue_full: QueueFull,
     /// Told to 5.0 clients when the process ends, so that they go elsewhere [MQTT5-4.11].
@@ -88,12 +92,16 @@ pub(crate) struct Client {
     pub(crate) connection: Option<ConnectionId>,
     /// All its filters, shared ones included.
     pub(crate) subscriptions: BTreeSet<FilterKey>,
+    /// What they come to.
+    pub(crate) filter_sums: FilterSums,
     /// Those of them that are shared.
     pub(crate) shared: BTreeSet<FilterKey>,
     /// The first of them that has not been told whether the client is connected.
     pub(crate) untold: Option<FilterKey>,
     /// Retained messages still to be looked up for it.
     pub(crate) scans: Scans,
+    /// The listener its client has come to the last time: some of its bounds depend on that.
+    pub(crate) listener: u16,
     /// The timer that is set for it.
     pub(crate) timer: Option<Time>,
     /// Whether it stands in `State::work`.
@@ -175,6 +183,10 @@ pub(crate) struct State {
     pub(crate) recent: Recent,
     /// Set once the process ends: by when everybody must be gone.
     pub(crate) draining: Option<Time>,
+    /// What the clients of each user come to.
+    pub(crate) users: Users,
+    /// Whether anybody may send only so fast.
+    pub(crate) paces: bool,
     pub(crate) metrics: Metrics,
     /// Log lines of clients that are not let in.
     pub(crate) refusals: Throttle,
@@ -202,6 +214,9 @@ impl State {
         let topics = options.seeds.topics;
         let mut seen = vec![0; shards];
         seen[own] = u64::MAX;
+        let ShardOptions { limits, listener_limits, .. } = &options;
+        let is_paced = |limits: &Limits| limits.rate().is_limited() || limits.user_rate().is_limited();
+        let paces = is_paced(limits) || listener_limits.iter().any(is_paced);
         State {
             router: Router::new(options.id.0, options.shards, topics),
             clients: Table::default(),
@@ -230,12 +245,14 @@ impl State {
             retained_timer: None,
             recent: Recent::default(),
             draining: None,
+            users: Users::default(),
+            paces,
             metrics: Metrics::default(),
             refusals: Throttle::default(),
             denials: Throttle::default(),
             shortage: Shortage::default(),
             outbox_bytes_max: outbox_bytes_max(&options.limits, Pressure::None),
-            is_throttling: (options.limits.messages_per_s | options.limits.bytes_per_s) != 0,
+            is_throttling: paces,
             route: Route::default(),
             encoder: Encoder::default(),
             workbench: Workbench::default(),
@@ -265,6 +282,7 @@ impl State {
             && self.begun.is_empty()
             && self.suspended.is_empty()
             && self.pending_subacks.is_empty()
+            && self.users.is_empty()
             && self.mail_waiting == 0
     }
 
@@ -448,10 +466,18 @@ impl State {
         }
     }
 
-    pub(crate) fn queue_bounds(&self) -> QueueBounds {
+    /// The bounds for clients of a listener.
+    #[inline]
+    pub(crate) fn limits_of(&self, listener: u16) -> &Limits {
+        let own = usize::from(listener).checked_sub(1).and_then(|at| self.options.listener_limits.get(at));
+        own.unwrap_or(&self.options.limits)
+    }
+
+    pub(crate) fn queue_bounds(&self, listener: u16) -> QueueBounds {
+        let limits = self.limits_of(listener);
         QueueBounds {
-            messages_max: self.options.limits.queue_messages_max,
-            bytes_max: self.options.limits.queue_bytes_max,
+            messages_max: limits.queue_messages_max,
+            bytes_max: limits.queue_bytes_max,
             full: self.options.queue_full,
         }
     }

@@ -14,6 +14,7 @@ use crate::shard::event::{ConnectionId, Mail};
 use crate::shard::fault::Fault;
 use crate::shard::scans::{Scan, ScanNumber};
 use crate::shard::state::{PendingSuback, State};
+use crate::shard::users::{has_too_many_subscriptions, note_subscription};
 use crate::time::Time;
 
 /// What making or ending a subscription costs, in units of work.
@@ -155,19 +156,28 @@ fn check(state: &mut State, now: Time, session: SessionKey, filter: TopicFilter<
     if !may_subscribe(state, now, session, filter) {
         return Err(ReasonCode::NotAuthorized);
     }
-    let subscriptions_max = state.options.limits.subscriptions_max;
+    check_sums(state, session, filter)
+}
+
+/// Whether a session may have another filter, unless it has it already.
+fn check_sums(state: &mut State, session: SessionKey, filter: TopicFilter<'_>) -> Result<(), ReasonCode> {
     let client = state.client(session).ok_or(ReasonCode::UnspecifiedError)?;
-    let is_full = client.subscriptions.len() >= subscriptions_max;
+    let limits = state.limits_of(client.listener);
+    let is_full = client.subscriptions.len() >= limits.subscriptions_max;
+    let beyond = client.filter_sums.refusal(filter, limits);
     let is_known = || state.router.key_of(filter).is_some_and(|key| client.subscriptions.contains(&key));
-    if is_full && !is_known() {
-        state.metrics.subscriptions_refused_total += 1;
-        return Err(ReasonCode::QuotaExceeded);
+    let are_too_many = has_too_many_subscriptions(state, session);
+    let is_short = state.is_refusing();
+    if !(is_full || are_too_many || beyond.is_some() || is_short) || is_known() {
+        return Ok(());
     }
-    if state.is_refusing() && !is_known() {
-        state.metrics.subscriptions_refused_memory_total += 1;
-        return Err(ReasonCode::QuotaExceeded);
+    match beyond {
+        _ if is_full => state.metrics.subscriptions_refused_total += 1,
+        Some(beyond) => beyond.count(&mut state.metrics),
+        None if are_too_many => state.metrics.user_subscriptions_refused_total += 1,
+        None => state.metrics.subscriptions_refused_memory_total += 1,
     }
-    Ok(())
+    Err(ReasonCode::QuotaExceeded)
 }
 
 /// Has retained messages looked up once SUBACK has been sent.
@@ -201,8 +211,12 @@ fn subscribe(
         (subscribed.key, subscribed.is_new)
     };
     if let Some(client) = state.client_mut(session) {
-        if client.subscriptions.insert(key) && filter.share().is_some() {
-            client.shared.insert(key);
+        if client.subscriptions.insert(key) {
+            client.filter_sums.add(filter);
+            if filter.share().is_some() {
+                client.shared.insert(key);
+            }
+            note_subscription(state, now, session, true);
         }
     }
     (key, is_new)
@@ -220,9 +234,11 @@ fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicF
     };
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&key);
+        client.filter_sums.remove(filter);
         client.shared.remove(&key);
         // Retained messages are not owed any more, sent in part or not at all [MQTT5-3.10.4-2].
         client.scans.forget(key);
+        note_subscription(state, now, session, false);
     }
     true
 }

@@ -17,8 +17,7 @@ pub(crate) fn pause_if_fast(
     bytes: usize,
     must_wait: bool,
 ) {
-    let limits = &state.options.limits;
-    if (limits.messages_per_s | limits.bytes_per_s) != 0 {
+    if state.paces {
         count(state, now, id, messages, bytes as u64);
     }
     if must_wait || (messages > 0 && state.shortage.pressure != Pressure::None) {
@@ -27,18 +26,27 @@ pub(crate) fn pause_if_fast(
 }
 
 fn count(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: u64) {
-    let State { slots, options, timers, metrics, effects, .. } = state;
+    let Some(limits) = state.slot(id).map(|slot| state.limits_of(slot.connection.listener)) else { return };
+    let rate = limits.rate();
+    let State { slots, clients, users, options, timers, metrics, effects, .. } = state;
     let Some(slot) = slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
     let connection = &mut slot.connection;
     if slot.generation != id.generation || connection.phase != Phase::Open {
         return;
     }
     let pace = connection.pace.get_or_insert_default();
-    let Some(until) = pace.spend(now, &options.limits, messages, bytes) else { return };
+    let own = pace.spend(now, rate, messages, bytes);
+    let username = slot.session.and_then(|key| clients.get(key.0 as usize)).and_then(|client| client.username());
+    let of_user = username.and_then(|name| users.spend(now, name, &options.limits, messages, bytes));
+    let Some(until) = own.max(of_user) else { return };
     let before = pace.resume_at.replace(until);
     timers.set(TimerKey::Pace(id), before, Some(until));
     if before.is_none() {
-        metrics.fast_publisher_pauses_total += 1;
+        if of_user > own {
+            metrics.fast_user_pauses_total += 1;
+        } else {
+            metrics.fast_publisher_pauses_total += 1;
+        }
         if !connection.paused {
             effects.push(Effect::Pause { connection: id });
         }

@@ -7,6 +7,7 @@ mod conformance;
 mod fuzz;
 mod known_topic;
 mod landing;
+mod listeners;
 mod memory;
 mod model;
 mod rng;

@@ -235,6 +235,7 @@ impl House {
             id: ShardId(id),
             shards,
             limits: limits.clone(),
+            listener_limits: Vec::new(),
             queue_full: QueueFull::DropNewest,
             server_reference: None,
             response_information: None,

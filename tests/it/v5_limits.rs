@@ -294,6 +294,48 @@ fn subscriptions_max_refuses_one_more_and_lets_known_ones_be_replaced() {
 }
 
 #[test]
+fn filter_shapes_max_refuses_another_shape_and_bounds_what_one_message_can_match() {
+    check(
+        r#"limits filter_shapes_max=2
+           a: connected id=a clean
+           a: subscribe id=1 t/+ +/1 +/+ t/1 # x/+ q1 $share/g/t/1
+           a< suback id=1 codes=0,0,0x97,0,0x97,1,0x97
+           a: subscribe id=2 t/+ q2
+           a< suback id=2 codes=2
+           a: unsubscribe id=3 +/1
+           a< unsuback id=3 codes=0
+           a: subscribed id=4 $share/g/t/1
+           a: subscribe id=5 $share/h/t/1 $share/g/t/2
+           a< suback id=5 codes=0x97,0
+           metric filter_shapes_refused_total=4
+           metric subscriptions_refused_total=0"#,
+    );
+    check(
+        r#"limits filter_shapes_max=1
+           a: connected v=4 id=a clean
+           a: subscribe id=1 t/+ #
+           a< suback id=1 codes=0,0x80"#,
+    );
+}
+
+#[test]
+fn filter_bytes_max_counts_all_filters_and_forgets_those_that_end() {
+    check(
+        r#"limits filter_bytes_max=30
+           a: connected id=a clean
+           a: subscribe id=1 ten/bytes. $share/g/ten/bytes. one
+           a< suback id=1 codes=0,0,0x97
+           a: subscribe id=2 ten/bytes. q1
+           a< suback id=2 codes=1
+           a: unsubscribe id=3 ten/bytes.
+           a< unsuback id=3 codes=0
+           a: subscribed id=4 one
+           metric filter_bytes_refused_total=1
+           metric subscriptions_refused_total=0"#,
+    );
+}
+
+#[test]
 fn topic_alias_out_max_holds_whatever_the_client_allows() {
     check(
         r#"limits topic_alias_out_max=1

@@ -162,3 +162,87 @@ fn a_client_that_goes_while_it_is_not_read_leaves_nothing_behind() {
            r< pingresp"#,
     );
 }
+
+#[test]
+fn user_connections_max_counts_the_clients_of_one_user_and_a_takeover_is_none_more() {
+    check(
+        r#"shards 1
+           user alice=secret bob=secret
+           limits user_connections_max=2
+           a: connected id=a clean username=alice password=secret
+           b: connected id=b clean username=alice password=secret
+           c: connect id=c clean username=alice password=secret
+           c< connack sp=0 code=0x97 ..
+           c closed
+           d: connected id=d clean username=bob password=secret
+           // The same client again, by another connection.
+           e: connected id=a clean username=alice password=secret
+           a< disconnect code=0x8e ..
+           a closed
+           f: connect v=4 id=f clean username=alice password=secret
+           f< connack sp=0 code=3
+           f closed
+           b: close
+           g: connected id=g clean username=alice password=secret
+           metric user_connections_refused_total=2"#,
+    );
+}
+
+#[test]
+fn who_is_nobodys_client_has_no_bounds_of_a_user() {
+    check(
+        r#"shards 1
+           limits user_connections_max=1 user_subscriptions_max=1
+           a: connected id=a clean username=alice
+           b: connected id=b clean username=alice
+           b: subscribed t/1 t/2
+           metric user_connections_refused_total=0"#,
+    );
+}
+
+#[test]
+fn user_subscriptions_max_counts_all_sessions_of_a_user_also_those_that_are_not_connected() {
+    check(
+        r#"shards 1
+           user alice=secret bob=secret
+           limits user_subscriptions_max=3
+           a: connected id=a clean username=alice password=secret session_expiry=100
+           a: subscribed t/1 $share/g/t/2
+           a: close
+           b: connected id=b clean username=alice password=secret
+           b: subscribe id=1 t/1 t/2 t/1 q1
+           b< suback id=1 codes=0,0x97,1
+           c: connected id=c clean username=bob password=secret
+           c: subscribed t/1 t/2
+           // A session that ends gives back what it had, and so does UNSUBSCRIBE.
+           wait 101s
+           b: subscribed id=2 t/2 t/3
+           b: unsubscribe id=3 t/2
+           b< unsuback id=3 codes=0
+           b: subscribe id=4 t/4 t/5
+           b< suback id=4 codes=0,0x97
+           metric user_subscriptions_refused_total=2"#,
+    );
+}
+
+#[test]
+fn user_messages_per_s_is_shared_by_the_clients_of_a_user() {
+    let mut script = String::from(
+        r#"shards 1
+           user alice=secret bob=secret
+           limits user_messages_per_s=10
+           s: connected id=s clean username=bob password=secret
+           s: subscribed t/#
+           p: connected id=p clean username=alice password=secret
+           q: connected id=q clean username=alice password=secret
+        "#,
+    );
+    for number in 1..=10 {
+        script.push_str(&format!("p: publish t/p \"{number}\"\ns< publish t/p q0 \"{number}\"\n"));
+    }
+    // The bucket is empty: one more of either and who sends it has to wait.
+    script.push_str("q: publish t/q \"1\"\ns< publish t/q q0 \"1\"\nq: publish t/q \"2\" &\nwait 1ms\ns nothing\n");
+    script.push_str("wait 1s\ns< publish t/q q0 \"2\"\nmetric fast_user_pauses_total=1\n");
+    script.push_str("metric fast_publisher_pauses_total=0\n");
+    check(&script);
+}

@@ -1,5 +1,6 @@
 //! New connections: from the listeners, and from other cores.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -37,6 +38,11 @@ pub(super) struct Acceptors {
     acceptors: Vec<Acceptor>,
     is_closing: bool,
     warned_at: Option<Time>,
+    /// A descriptor kept for when there is none left: given up, it lets a client be accepted, to be closed at once instead of
+    /// left waiting for nothing.
+    spare: Option<OwnedFd>,
+    /// It has been given up.
+    is_in_want: bool,
 }
 
 impl Acceptors {
@@ -50,7 +56,7 @@ impl Acceptors {
                 resume_at: None,
             })
             .collect();
-        Acceptors { acceptors, is_closing: false, warned_at: None }
+        Acceptors { acceptors, is_closing: false, warned_at: None, spare: spare(), is_in_want: false }
     }
 
     /// Accepts on every listener that does not and should.
@@ -82,10 +88,20 @@ impl Acceptors {
         match completion.into_accepted() {
             // Came while the listener was being closed.
             Ok(_) if self.is_closing => {}
+            Ok(descriptor) if self.is_in_want => {
+                drop(descriptor);
+                state.counters.over_files_total += 1;
+                (self.spare, self.is_in_want) = (spare(), false);
+            }
             Ok(descriptor) => admit(state, descriptor, acceptor.listener),
             Err(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {}
             // The client has given up already.
             Err(libc::ECONNABORTED) => state.counters.accept_errors_total += 1,
+            Err(error @ (libc::EMFILE | libc::ENFILE)) if self.spare.take().is_some() => {
+                self.is_in_want = true;
+                state.counters.accept_errors_total += 1;
+                self.warn(state.now, error);
+            }
             Err(error) => {
                 state.counters.accept_errors_total += 1;
                 acceptor.resume_at = Some(state.now + ACCEPT_PAUSE);
@@ -151,17 +167,14 @@ fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
     let door = &state.doors[usize::from(listener)];
     let is_plain = door.is_plain();
     // Whom a proxy speaks for is not known yet.
-    if state.newcomers.are_limited()
-        && !door.is_proxied()
-        && state.newcomers.are_too_many(state.now, peer_address(&descriptor))
-    {
+    let newcomers = door.quota.newcomers(&state.newcomers);
+    if newcomers.are_limited() && !door.is_proxied() && newcomers.are_too_many(state.now, peer_address(&descriptor)) {
         // To say why would be work, too.
         state.counters.over_address_rate_total += 1;
         return;
     }
-    let is_admitted = state.gate.try_enter(state.limits.connections_max);
+    let is_admitted = state.try_enter(listener);
     if !is_admitted {
-        state.counters.over_limit_total += 1;
         // To tell the others why would take a handshake.
         if !is_plain || state.refused_now >= REFUSED_CONNECTIONS_MAX {
             return;
@@ -173,6 +186,11 @@ fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
     let Some(connection) = state.open(Socket::new(descriptor, is_admitted, listener)) else { return };
     state.apply_effects();
     state.arm(connection);
+}
+
+/// Any descriptor will do.
+fn spare() -> Option<OwnedFd> {
+    File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
 fn accept_tag(index: u32) -> Tag {

@@ -41,7 +41,7 @@ pub(super) fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
     let seen = peer_address(&descriptor);
     let door = &state.doors[usize::from(listener)];
     if !door.trusts(seen) {
-        state.gate.leave();
+        state.leave_gates(listener);
         return note_refusal(state, seen.map(field::display), listener, UNTRUSTED);
     }
     let deadline = state.now + door.handshake_timeout;
@@ -52,7 +52,7 @@ pub(super) fn admit(state: &mut State, descriptor: OwnedFd, listener: u16) {
             state.handshakes.push(Reverse((deadline, connection)));
             state.arm(connection);
         }
-        None => state.gate.leave(),
+        None => state.leave_gates(listener),
     }
 }
 
@@ -142,7 +142,8 @@ fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal
     if !passage.is_counted {
         if let Some(address) = passage.transport.proxied() {
             passage.is_counted = true;
-            if state.newcomers.are_too_many(state.now, address) {
+            let quota = &state.doors[usize::from(socket.listener)].quota;
+            if quota.newcomers(&state.newcomers).are_too_many(state.now, address) {
                 state.counters.over_address_rate_total += 1;
                 return state.closed(connection);
             }

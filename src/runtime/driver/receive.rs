@@ -61,7 +61,7 @@ pub(super) fn take_cut(state: &mut State) {
     }
     state.shard.reserve();
     // Bytes that have been through filters wait at their sockets, others in the queue: each kind is the first in turn.
-    let is_queue_first = state.turn % 2 == 0;
+    let is_queue_first = state.turn.is_multiple_of(2);
     if is_queue_first {
         take(state, true);
     }

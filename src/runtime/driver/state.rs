@@ -343,10 +343,30 @@ impl State {
                     say_goodbye(&descriptor, passage);
                 }
                 if is_admitted {
-                    self.gate.leave();
+                    self.leave_gates(listener);
                 }
             }
         }
+    }
+
+    /// Counts a connection to a listener, unless there are as many as there may be, of all or of that listener.
+    pub(super) fn try_enter(&mut self, listener: u16) -> bool {
+        if !self.gate.try_enter(self.limits.connections_max) {
+            self.counters.over_limit_total += 1;
+            return false;
+        }
+        let is_admitted = self.doors[usize::from(listener)].quota.try_enter();
+        if !is_admitted {
+            self.gate.leave();
+            self.counters.over_listener_limit_total += 1;
+        }
+        is_admitted
+    }
+
+    /// A connection that was counted has gone.
+    pub(super) fn leave_gates(&mut self, listener: u16) {
+        self.gate.leave();
+        self.doors[usize::from(listener)].quota.leave();
     }
 
     /// Takes a socket in and tells the shard; nothing if there is no slot for it.
@@ -360,7 +380,7 @@ impl State {
         let connection = self.sockets.insert(socket);
         match connection {
             Some(_) => self.refused_now += usize::from(!is_admitted),
-            None if is_admitted => self.gate.leave(),
+            None if is_admitted => self.leave_gates(listener),
             None => {}
         }
         let connection = connection?;

@@ -31,6 +31,7 @@ impl Broker {
 
     /// Starts one that has other listeners, too.
     pub(super) fn listening(shards: usize, limits: Limits, listeners: Vec<Listener>) -> Broker {
+        let listener_limits: Vec<Limits> = listeners.iter().map(|one| one.limits(&limits)).collect();
         let settings = Settings {
             binds: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             listeners,
@@ -44,6 +45,7 @@ impl Broker {
                 id,
                 shards,
                 limits: limits.clone(),
+                listener_limits: listener_limits.clone(),
                 queue_full: QueueFull::DropNewest,
                 server_reference: None,
                 response_information: None,

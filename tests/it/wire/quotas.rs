@@ -1,4 +1,4 @@
-//! What one address may take from all.
+//! What one address, or the clients of one listener, may take from all.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::process;
 
 use corecast::config::{Config, Listener};
 use corecast::limits::Limits;
+use corecast::mqtt::{Packet, ReasonCode};
 
 use crate::wire::broker::Broker;
 use crate::wire::caller::Caller;
@@ -107,6 +108,30 @@ fn strangers_beyond_the_open_files_are_refused_and_nobody_is_in_want_of_one() {
 }
 
 #[test]
+fn who_comes_when_no_open_file_is_left_is_closed_and_nothing_spins() {
+    let mut program = Program::run(&["--bind", "127.0.0.1:0", "--shards", "1"]);
+    let address = program.listens();
+    let mut inside = Caller::connected(address, 5, "id=inside clean");
+    let leaving = Caller::connected(address, 5, "id=leaving clean");
+    program.gets_no_more_files();
+    for _ in 0..10 {
+        assert!(!Caller::open(address, 5).is_let_in("id=late clean"));
+    }
+    inside.pings();
+    program.signal("USR1");
+    let report = program.says("report");
+    let count = |name: &str| -> u64 {
+        let value = report.split([' ', '"']).find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in {report}"))
+    };
+    assert_eq!(count("over_files_total"), 10);
+    assert!((10..=30).contains(&count("accept_errors_total")), "{report}");
+    drop(leaving);
+    assert!((0..MANY).any(|_| Caller::open(address, 5).is_let_in("id=late clean")), "there is room again");
+    inside.pings();
+}
+
+#[test]
 fn the_operator_hears_of_addresses_that_connect_too_often() {
     let text = "[limits]\nconnections_per_address_per_s = 1\nconnections_per_address_burst = 5\n";
     let path = file("quotas.toml", text);
@@ -115,4 +140,58 @@ fn the_operator_hears_of_addresses_that_connect_too_often() {
     let address = program.listens();
     drop(let_in_until_refused(|_| Caller::open(address, 5)));
     program.says("over_address_rate_total=1");
+}
+
+#[test]
+fn a_listener_has_connections_of_its_own_and_one_more_is_told_and_finds_room_later() {
+    let only = listener("bind = ['127.0.0.1:0']\nconnections_max = 2\n");
+    let broker = Broker::listening(2, Limits::default(), vec![only]);
+    let mut inside: Vec<Caller> =
+        (0..2).map(|n| Caller::connected(broker.address_of(1), 5, &format!("id=in{n} clean"))).collect();
+    let mut third = Caller::open(broker.address_of(1), 5);
+    third.say("connect id=out clean");
+    assert_eq!(third.connack(), (false, ReasonCode::QuotaExceeded));
+    third.ends();
+    let mut plain: Vec<Caller> =
+        (0..5).map(|n| Caller::connected(broker.address(), 5, &format!("id=plain{n} clean"))).collect();
+    for caller in inside.iter_mut().chain(&mut plain) {
+        caller.pings();
+    }
+    let report = broker.report();
+    assert_eq!((report.runtime.over_listener_limit_total, report.runtime.over_limit_total), (1, 0));
+    inside.pop();
+    broker.counts("one has gone", |report| report.shard.connections_now == 6);
+    inside.push(Caller::connected(broker.address_of(1), 5, "id=out clean"));
+    drop((inside, plain));
+    broker.ends_empty();
+}
+
+#[test]
+fn a_listener_has_its_own_rate_for_each_address() {
+    let strict = listener("bind = ['127.0.0.1:0']\nconnections_per_address_per_s = 1\n");
+    let limits = Limits { connections_per_address_burst: 5, ..Limits::default() };
+    let broker = Broker::listening(2, limits, vec![strict]);
+    let inside = let_in_until_refused(|_| Caller::open(broker.address_of(1), 5));
+    for number in 0..20 {
+        assert!(Caller::open(broker.address(), 5).is_let_in(&format!("id=plain{number} clean")));
+    }
+    drop(inside);
+    broker.ends_empty();
+}
+
+#[test]
+fn the_bounds_of_a_listener_hold_on_the_wire_also_at_the_home_of_the_client() {
+    let small = listener("bind = ['127.0.0.1:0']\npacket_bytes_max = 1000\nsubscriptions_max = 1\n");
+    let broker = Broker::listening(3, Limits::default(), vec![small]);
+    for number in 0..9 {
+        let mut caller = Caller::connected(broker.address_of(1), 5, &format!("id=c{number} clean"));
+        caller.say("subscribe id=1 a b");
+        let codes = caller.hear(|packet| match packet {
+            Packet::Suback(suback) => suback.codes.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(codes, [0, 0x97]);
+    }
+    broker.counts("each is refused one", |report| report.shard.subscriptions_refused_total == 9);
+    broker.ends_empty();
 }

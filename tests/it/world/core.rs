@@ -29,6 +29,7 @@ impl Core {
             id: ShardId(id),
             shards: options.shards,
             limits: options.limits.clone(),
+            listener_limits: Vec::new(),
             queue_full: options.queue_full,
             server_reference: options.server_reference.clone(),
             response_information: options.response_information.clone(),
