@@ -25,7 +25,7 @@ mod verdict;
 pub use self::acl::Acl;
 pub use self::desk::{Desk, DeskOptions};
 pub use self::fault::FileFault;
-pub use self::grant::{Credentials, Grant, Refusal, Way};
+pub use self::grant::{Attempt, Credentials, Grant, Refusal, Way};
 pub use self::hash::{HashKind, PasswordHash};
 pub use self::jwt::{is_token, verify_token, JwtChecks, JwtError, Token};
 pub use self::jwt_key::JwtKeys;

@@ -27,6 +27,8 @@ pub enum Phase {
     AwaitingConnect,
     /// CONNECT has come; who sends it is being found out, and nothing is read.
     AwaitingVerdict,
+    /// CONNECT has come and begun an exchange: AUTH may come, or DISCONNECT.
+    Authenticating,
     /// CONNECT is through.
     Open,
     /// The last words are on their way; what still comes is thrown away.

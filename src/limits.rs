@@ -39,6 +39,9 @@ pub struct Limits {
     /// connection. Whoever connects shall not make us keep as much as a client may send. The largest payload a will can
     /// have is 65,535 bytes; the default leaves as much again for its topic and properties, names and a token.
     pub connect_bytes_max: u32,
+    /// Clients of one shard that may be in an exchange of enhanced authentication before they are let in, each with its
+    /// CONNECT kept; one more is answered 0x89.
+    pub exchanges_max: usize,
     /// PUBLISH packets a client may send a second, on average; beyond, it is not read for a while. Zero: as many as it likes.
     pub messages_per_s: u64,
     /// Bytes a client may send a second, on average, the same way.
@@ -103,6 +106,7 @@ pub const DEFAULT: Limits = Limits {
     sessions_max: 1_000_000,
     packet_bytes_max: 2 * 1024 * 1024,
     connect_bytes_max: 128 * 1024,
+    exchanges_max: 10_000,
     messages_per_s: 0,
     bytes_per_s: 0,
     user_connections_max: 0,

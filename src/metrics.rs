@@ -41,6 +41,8 @@ counters! {
     connects_too_large_total,
     /// Those of them that were refused for what they said of who they are.
     connects_unauthenticated_total,
+    /// Connections ended because their clients could not show again who they are.
+    reauthentications_refused_total,
     /// Connections ended because what let them in (a token) had expired.
     grants_expired_total,
     /// Sessions ended because new rules would not let their clients in.
@@ -55,7 +57,7 @@ counters! {
     connections_moved_total,
     /// Connections closed because the connection limit of the process was reached.
     connections_over_limit_total,
-    /// Connections that did not send CONNECT in time.
+    /// Connections that did not send CONNECT, or finish an exchange of AUTH behind it, in time.
     connect_timeouts_total,
     /// Connections closed because nothing came for one and a half keep alives.
     keep_alive_timeouts_total,

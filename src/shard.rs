@@ -17,6 +17,7 @@ mod dispatch;
 mod encoder;
 mod ending;
 mod event;
+mod exchange;
 mod fan_outs;
 mod fault;
 mod filters;
@@ -55,6 +56,7 @@ use self::connect::on_opened;
 use self::disconnect::{on_closed, say_goodbye, Goodbye};
 use self::dispatch::{on_packet, Next};
 use self::encoder::Encoder;
+use self::exchange::{give_up, on_packet_before_connack, on_weighed};
 use self::fan_outs::is_fanning_out;
 use self::fault::Fault;
 use self::held_back::{note_fan_out, take_dirty, Beginning};
@@ -136,6 +138,7 @@ impl Shard {
             Event::Judged { connection, generation, answer, lifetime } => {
                 on_judged(&mut self.state, now, connection, generation, answer, lifetime);
             }
+            Event::Weighed { connection, answer } => on_weighed(&mut self.state, now, connection, answer),
             Event::Policy { policy } => on_policy(&mut self.state, now, policy),
             Event::Pressed { pressure } => on_pressure(&mut self.state, now, pressure),
             Event::Tick => on_tick(&mut self.state, now),
@@ -281,7 +284,7 @@ impl Shard {
         let mut unfinished = slot.connection.take_unfinished();
         let trusted_bytes = (phase == Phase::Open).then_some(slot.connection.landed_bytes_max);
         let packet_bytes_max = slot.connection.packet_bytes_max;
-        let is_stranger = phase == Phase::AwaitingConnect;
+        let is_stranger = matches!(phase, Phase::AwaitingConnect | Phase::Authenticating);
         if is_stranger && !may_be_taken(&mut self.state, now, id, unfinished.bytes(), bytes) {
             return None;
         }
@@ -480,6 +483,7 @@ impl Shard {
                 }
             }
             (Phase::AwaitingConnect, _) => on_first_packet(&mut self.state, now, id, frame, body, rest),
+            (Phase::Authenticating, _) => on_packet_before_connack(&mut self.state, now, id, frame, body),
             (Phase::Open | Phase::AwaitingVerdict | Phase::Lingering, _) => Next::Stop,
         }
     }
@@ -492,6 +496,7 @@ impl Shard {
                 self.part(now, id, Fault::from(error));
             }
             Phase::AwaitingConnect => on_bad_head(&mut self.state, now, id, rest, error),
+            Phase::Authenticating => give_up(&mut self.state, now, id, Fault::from(error)),
             Phase::AwaitingVerdict | Phase::Lingering => {}
         }
     }

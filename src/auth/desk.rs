@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ring::hmac::{Context, Key, HMAC_SHA256};
 
-use super::grant::{Credentials, Grant, Refusal};
+use super::grant::{Attempt, Credentials, Grant, Refusal};
 use super::lately::Lately;
 use crate::time::Time;
 
@@ -51,11 +51,7 @@ impl Desk {
     /// # Errors
     /// [`Refusal::TooManyFailures`].
     pub fn before(&mut self, now: Time, generation: u64, credentials: &Credentials) -> Result<Option<Grant>, Refusal> {
-        if let Some(address) = credentials.address {
-            if self.failures.find(now, &network(address)).is_some_and(|count| count >= self.options.failures_max) {
-                return Err(Refusal::TooManyFailures);
-            }
-        }
+        self.admit(now, credentials.address)?;
         if self.options.success_cache.is_zero() {
             return Ok(None);
         }
@@ -72,15 +68,38 @@ impl Desk {
                 self.successes.insert(now, tag, grant.clone());
             }
             Ok(_) => {}
-            Err(Refusal::BadCredentials) => {
-                if let Some(address) = credentials.address.map(network) {
-                    let count = self.failures.find(now, &address).unwrap_or(0);
-                    self.failures.insert(now, address, count.saturating_add(1));
-                }
-            }
+            Err(Refusal::BadCredentials) => self.note_failure(now, credentials.address),
             // Not the client's fault, or nothing it could guess.
             Err(Refusal::AnonymousNotAllowed | Refusal::TooManyFailures | Refusal::Unavailable | Refusal::Busy) => {}
         }
+    }
+
+    /// Says whether what a client has shown lets it in, and remembers it if not. Cost: that of looking up an address.
+    ///
+    /// # Errors
+    /// The address has failed too often, or what was shown is wrong.
+    pub fn weigh(&mut self, now: Time, attempt: &Attempt) -> Result<(), Refusal> {
+        self.admit(now, attempt.address)?;
+        if attempt.error.is_some() {
+            self.note_failure(now, attempt.address);
+            return Err(Refusal::BadCredentials);
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, now: Time, address: Option<IpAddr>) -> Result<(), Refusal> {
+        let Some(address) = address.map(network) else { return Ok(()) };
+        let failures = self.failures.find(now, &address).unwrap_or(0);
+        if failures >= self.options.failures_max {
+            return Err(Refusal::TooManyFailures);
+        }
+        Ok(())
+    }
+
+    fn note_failure(&mut self, now: Time, address: Option<IpAddr>) {
+        let Some(address) = address.map(network) else { return };
+        let count = self.failures.find(now, &address).unwrap_or(0);
+        self.failures.insert(now, address, count.saturating_add(1));
     }
 
     /// Rules depend on the client identifier, so it is part of what is remembered.
@@ -108,6 +127,7 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::scram::ScramError;
 
     const WINDOW: Duration = Duration::from_secs(60);
 
@@ -137,6 +157,29 @@ mod tests {
         assert!(desk.before(Time::START, 0, &from("::ffff:192.0.2.1", "x", "y")).is_err(), "it is the same address");
         assert!(desk.before(Time::START, 0, &from("192.0.2.2", "a", "b")).is_ok());
         assert!(desk.before(Time::START + WINDOW * 2, 0, &guess).is_ok());
+    }
+
+    #[test]
+    fn wrong_proofs_and_wrong_passwords_count_together() {
+        let mut desk = desk();
+        let guess = from("192.0.2.1", "a", "b");
+        let right = Attempt { client_id: "c".into(), username: None, address: guess.address, error: None };
+        let wrong = Attempt { error: Some(ScramError::Proof), ..right.clone() };
+        desk.after(Time::START, 0, &guess, &Err(Refusal::BadCredentials));
+        for _ in 0..2 {
+            assert_eq!(desk.weigh(Time::START, &right), Ok(()));
+            assert_eq!(desk.weigh(Time::START, &wrong), Err(Refusal::BadCredentials));
+        }
+        assert_eq!(desk.weigh(Time::START, &right), Err(Refusal::TooManyFailures));
+        assert!(desk.before(Time::START, 0, &guess).is_err());
+        let elsewhere = Attempt { address: None, ..wrong };
+        for _ in 0..9 {
+            assert_eq!(
+                desk.weigh(Time::START, &elsewhere),
+                Err(Refusal::BadCredentials),
+                "a unix socket has no address"
+            );
+        }
     }
 
     #[test]

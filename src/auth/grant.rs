@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::rules::Rules;
+use super::scram::ScramError;
 
 /// What a CONNECT says of who it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +19,19 @@ pub struct Credentials {
     pub password: Option<Box<[u8]>>,
     /// Where it comes from.
     pub address: Option<IpAddr>,
+}
+
+/// What a client has shown of who it is by enhanced authentication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its client identifier, made up or not.
+    pub client_id: Box<str>,
+    /// Who it says it is, as far as that could be understood.
+    pub username: Option<Box<str>>,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+    /// What is wrong with what it has shown, if anything.
+    pub error: Option<ScramError>,
 }
 
 /// How a client has shown who it is.

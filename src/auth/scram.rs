@@ -22,18 +22,22 @@ pub const SCRAM_METHOD: &str = "SCRAM-SHA-256";
 pub const SCRAM_ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
 const ITERATIONS_MAX: u32 = 10_000_000;
 const KEY_BYTES: usize = 32;
-/// Bytes of salt of a new verifier, and of what unknown users are told.
+/// Bytes of salt of a new verifier.
 pub const SCRAM_SALT_BYTES: usize = 16;
-/// A username or nonce longer than this is nobody's.
+/// Bytes of the longest salt that is taken.
+const SALT_BYTES_MAX: usize = 256;
+/// A message longer than this is nobody's: it bounds names and nonces, too.
 const MESSAGE_BYTES_MAX: usize = 1024;
+/// Bytes of a proof with what stands before it.
+const PROOF_BYTES_MAX: usize = 48;
 
 /// Users and what their passwords can be checked with.
 pub struct ScramFile {
     users: HashMap<Box<str>, Verifier>,
-    /// For the salts of users who do not exist: each has one, and it stays.
+    /// For what users who do not exist are told: it stays the same as long as the file does.
     secret: hmac::Key,
-    /// What unknown users are told.
-    iterations: NonZeroU32,
+    /// Rounds and bytes of salt of each user: one who does not exist is told those of one who does.
+    looks: Vec<(NonZeroU32, usize)>,
 }
 
 /// What is kept of one password.
@@ -66,6 +70,8 @@ pub enum ScramError {
     ChannelBinding,
     #[error("the user is unknown or the proof is wrong")]
     Proof,
+    #[error("it is another user than before")]
+    OtherUser,
 }
 
 impl Verifier {
@@ -94,7 +100,7 @@ impl Verifier {
         let (stored_key, server_key) = keys.split_once(':')?;
         let key = |text: &str| <[u8; KEY_BYTES]>::try_from(decode(text)?).ok();
         Some(Verifier {
-            salt: decode(salt).filter(|salt| !salt.is_empty())?.into(),
+            salt: decode(salt).filter(|salt| (1..=SALT_BYTES_MAX).contains(&salt.len()))?.into(),
             iterations: iterations.parse().ok().filter(|count: &NonZeroU32| count.get() <= ITERATIONS_MAX)?,
             stored_key: key(stored_key)?,
             server_key: key(server_key)?,
@@ -108,10 +114,9 @@ impl ScramFile {
     /// # Errors
     /// The first line that cannot be used.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<ScramFile, FileFault> {
-        let mut users = HashMap::new();
+        let (mut users, mut looks) = (HashMap::new(), Vec::new());
         // Of what nobody but the server knows, so that the salt of an unknown user outlives a restart.
         let mut secret = Context::new(&SHA256);
-        let mut iterations = NonZeroU32::MIN;
         for (number, line) in lines_of(file, bytes)? {
             let fault = |text: String| FileFault::new(file, number, text);
             let Some((user, text)) = user_of(line).map_err(|text| fault(text.to_owned()))? else { continue };
@@ -121,15 +126,27 @@ impl ScramFile {
             })?;
             secret.update(&verifier.stored_key);
             secret.update(&verifier.server_key);
-            iterations = iterations.max(verifier.iterations);
+            looks.push((verifier.iterations, verifier.salt.len()));
             if users.insert(Box::from(user), verifier).is_some() {
                 let user = shown(user);
                 return Err(fault(format!("user {user} is there twice; delete one with corecast passwd delete")));
             }
         }
-        let iterations = if users.is_empty() { SCRAM_ITERATIONS } else { iterations };
+        if looks.is_empty() {
+            looks.push((SCRAM_ITERATIONS, SCRAM_SALT_BYTES));
+        }
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.finish().as_ref());
-        Ok(ScramFile { users, secret, iterations })
+        Ok(ScramFile { users, secret, looks })
+    }
+
+    /// How many users there are.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
     }
 
     /// Takes the first message of a client, answers with ours. `nonce` is printable, without commas, and never used twice.
@@ -155,11 +172,15 @@ impl ScramFile {
         // To act for somebody else is not offered.
         let is_self = authorization.is_empty()
             || authorization.strip_prefix("a=").and_then(unescaped).is_some_and(|name| name == username);
-        if theirs.is_empty() || username.is_empty() || !is_self {
+        // What a nonce may consist of; the comma has ended it already.
+        let is_printable = theirs.bytes().all(|byte| byte.is_ascii_graphic());
+        if theirs.is_empty() || !is_printable || username.is_empty() || !is_self {
             return Err(ScramError::Malformed);
         }
+        // Made for everybody, so that its time does not tell for whom it is needed.
+        let nobody = self.nobody(&username);
         let known = self.users.get(username.as_str());
-        let verifier = known.cloned().unwrap_or_else(|| self.nobody(&username));
+        let verifier = known.cloned().unwrap_or(nobody);
         let answer = format!("r={theirs}{nonce},s={},i={}", encode(&verifier.salt), verifier.iterations);
         let header = encode(format!("{binding},{authorization},").as_bytes());
         let exchange = Exchange {
@@ -177,20 +198,41 @@ impl ScramFile {
         self.users.contains_key(username)
     }
 
-    /// What an unknown user is told: always the same for the same name, and no key fits.
+    /// What an unknown user is told: always the same for the same name, with rounds and a salt as another user has, and no
+    /// key fits.
     fn nobody(&self, username: &str) -> Verifier {
-        let tag = hmac::sign(&self.secret, username.as_bytes());
-        let salt = tag.as_ref().iter().copied().take(SCRAM_SALT_BYTES).collect();
-        Verifier { salt, iterations: self.iterations, stored_key: [0; KEY_BYTES], server_key: [0; KEY_BYTES] }
+        let block = |count: u8| {
+            let mut context = hmac::Context::with_key(&self.secret);
+            context.update(&[count]);
+            context.update(username.as_bytes());
+            context.sign()
+        };
+        let choice = usize::from_le_bytes(*block(0).as_ref().first_chunk().expect("a tag of SHA-256 has 32 bytes"));
+        let (iterations, salt_bytes) = self.looks[choice % self.looks.len()];
+        let mut salt = Vec::with_capacity(salt_bytes);
+        let mut count = 0;
+        while salt.len() < salt_bytes {
+            count += 1;
+            salt.extend(block(count).as_ref().iter().take(salt_bytes - salt.len()));
+        }
+        Verifier { salt: salt.into(), iterations, stored_key: [0; KEY_BYTES], server_key: [0; KEY_BYTES] }
     }
 }
 
 impl Exchange {
+    /// Who the client says it is.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
     /// Takes the last message of the client: answers who it is, and our proof that we know it.
     ///
     /// # Errors
     /// The proof is wrong or the user unknown, in the same time.
     pub fn finish(self, message: &[u8]) -> Result<(String, Vec<u8>), ScramError> {
+        if message.len() > self.expected.len() + PROOF_BYTES_MAX {
+            return Err(ScramError::Malformed);
+        }
         let message = std::str::from_utf8(message).map_err(|_| ScramError::Malformed)?;
         let (without_proof, proof) = message.rsplit_once(",p=").ok_or(ScramError::Malformed)?;
         let proof = decode(proof).and_then(|proof| <[u8; KEY_BYTES]>::try_from(proof).ok());
@@ -285,6 +327,23 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_exist_looks_like_one_of_those_who_do() {
+        let verifier =
+            |salt: usize, iterations| Verifier::make(b"p", &vec![7; salt], NonZeroU32::new(iterations).unwrap()).text();
+        let file = format!("a:{}\nb:{}\n", verifier(12, 5), verifier(100, 6));
+        let file = ScramFile::parse("scram", file.as_bytes()).unwrap();
+        let mut seen = [0, 0];
+        for number in 0..100 {
+            let nobody = file.nobody(&format!("nobody{number}"));
+            let look = (nobody.iterations.get(), nobody.salt.len());
+            let which = [(5, 12), (6, 100)].iter().position(|known| *known == look);
+            seen[which.unwrap_or_else(|| panic!("nobody has {look:?}"))] += 1;
+        }
+        assert!(seen[0] > 20 && seen[1] > 20, "{seen:?}");
+        assert_eq!((file.len(), file.is_empty()), (2, false));
+    }
+
+    #[test]
     fn malformed_messages_are_refused() {
         let file = file();
         for (message, error) in [
@@ -297,6 +356,8 @@ mod tests {
             ("n,,n=us=er,r=abc", ScramError::Malformed),
             ("n,a=root,n=user,r=abc", ScramError::Malformed),
             ("x,,n=user,r=abc", ScramError::Malformed),
+            ("n,,n=user,r=a\tb", ScramError::Malformed),
+            ("n,,n=user,r=a\u{e9}b", ScramError::Malformed),
             ("p=tls-unique,,n=user,r=abc", ScramError::ChannelBinding),
         ] {
             assert_eq!(file.begin(message.as_bytes(), NONCE).err(), Some(error), "{message}");

@@ -135,11 +135,14 @@ options! {
     /// Who is let in and what clients may. The files are read again on SIGHUP; one that is broken then is named in the log, and
     /// what was read before stays.
     auth: struct Auth {
-        /// Whether clients without credentials are let in. Unset: only if there is no `password_file`, `jwt_key_file` and
-        /// `http_url`, and all addresses that are listened on are of this machine alone.
+        /// Whether clients without credentials are let in. Unset: only if there is no `password_file`, `jwt_key_file`, `scram_file`
+        /// and `http_url`, and all addresses that are listened on are of this machine alone.
         allow_anonymous: Option<bool> = None;
         /// Users and passwords, as mosquitto has them; `corecast passwd` writes such files.
         password_file: Option<String> = None, range 1 to 4096;
+        /// Users of SCRAM-SHA-256, the enhanced authentication of MQTT 5.0; `corecast passwd --kind scram` writes such files. Unset:
+        /// clients that name an authentication method are refused (0x8C).
+        scram_file: Option<String> = None, range 1 to 4096;
         /// What users may publish and subscribe to, as mosquitto has it. Unset: everything.
         acl_file: Option<String> = None, range 1 to 4096;
         /// Clients may give a JSON Web Token as their password; it must be signed with a key of this file: a public key
@@ -211,6 +214,9 @@ options! {
         /// words for that, and the connection closed. The default has room for the largest will, and as much again for
         /// names and a token.
         connect_bytes_max: u32, unit "bytes", range 128 to 268_435_460;
+        /// Clients of one shard that may be in an exchange of enhanced authentication (SCRAM) before they are let in. One more is
+        /// answered "server busy" (0x89). What such a client sends, CONNECT included, is at most `connect_bytes_max`.
+        exchanges_max: usize, unit "clients", range 1 to 1_000_000;
         /// PUBLISH packets a client may send a second, on average; one second's worth may come at once. Beyond, its socket
         /// is not read for a while: nothing is lost, and the client is slowed down. 0: as many as it likes.
         messages_per_s: u64, unit "messages", range 0 to 1_000_000_000;

@@ -309,6 +309,9 @@ impl Driver {
             let answer = Err(Refusal::Busy);
             self.state.tell(Event::Judged { connection, generation: 0, answer, lifetime: None });
         }
+        for (connection, answer) in mem::take(&mut self.state.weighed) {
+            self.state.tell(Event::Weighed { connection, answer });
+        }
         if self.state.shard.next_deadline().is_some_and(|deadline| deadline <= self.state.now) {
             self.state.tell(Event::Tick);
         }

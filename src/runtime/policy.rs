@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tracing::{info, warn};
 
 use super::error::RuntimeError;
-use crate::auth::{Acl, JwtChecks, JwtKeys, PasswordFile, Policy};
+use crate::auth::{Acl, JwtChecks, JwtKeys, PasswordFile, Policy, ScramFile};
 use crate::config::Auth;
 
 /// Reads all files. What one of them cannot be read for is said with its name.
@@ -17,6 +17,9 @@ pub(super) fn load(auth: &Auth, binds: &[SocketAddr], generation: u64) -> Result
     let acl = with(auth.acl_file.as_deref(), |file, bytes| Acl::parse(file, bytes).map_err(|fault| fault.to_string()))?;
     let keys = with(auth.jwt_key_file.as_deref(), |file, bytes| {
         JwtKeys::parse(file, bytes).map_err(|fault| fault.to_string())
+    })?;
+    let scram = with(auth.scram_file.as_deref(), |file, bytes| {
+        ScramFile::parse(file, bytes).map_err(|fault| fault.to_string())
     })?;
     let checks = JwtChecks {
         issuer: auth.jwt_issuer.clone(),
@@ -30,12 +33,12 @@ pub(super) fn load(auth: &Auth, binds: &[SocketAddr], generation: u64) -> Result
         passwords,
         acl,
         jwt: keys.map(|keys| (keys, checks)),
-        scram: None,
+        scram,
         has_service: auth.http_url.is_some(),
     };
     policy.allow_anonymous = auth.allow_anonymous.unwrap_or_else(|| {
         // Nobody else can reach it, and nothing says that it should ask who is there.
-        !policy.has_backend() && binds.iter().all(|address| address.ip().is_loopback())
+        !policy.has_backend() && policy.scram.is_none() && binds.iter().all(|address| address.ip().is_loopback())
     });
     Ok(policy)
 }
@@ -45,6 +48,9 @@ pub(super) fn announce(policy: &Policy) {
     let mut ways = Vec::new();
     if let Some(passwords) = &policy.passwords {
         ways.push(format!("{} users with passwords", passwords.len()));
+    }
+    if let Some(scram) = &policy.scram {
+        ways.push(format!("{} users with SCRAM", scram.len()));
     }
     if policy.jwt.is_some() {
         ways.push("tokens".to_owned());

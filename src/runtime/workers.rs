@@ -4,6 +4,7 @@
 //! there are jobs.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,9 @@ use tracing::warn;
 use super::control::{Clock, Reply};
 use super::service::Service;
 use super::settings::Settings;
-use crate::auth::{shorten, Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal, Throttle};
+use crate::auth::{
+    shorten, Attempt, Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal, Throttle,
+};
 use crate::shard::{ConnectionId, ShardId};
 use crate::time::Time;
 
@@ -25,6 +28,13 @@ struct Job {
     shard: ShardId,
     connection: ConnectionId,
     credentials: Box<Credentials>,
+}
+
+/// Of whom the log speaks.
+struct Client<'a> {
+    client_id: &'a str,
+    username: Option<&'a str>,
+    address: Option<IpAddr>,
 }
 
 /// What has been found out.
@@ -39,10 +49,11 @@ pub(super) struct Answer {
 }
 
 /// Where a shard puts its jobs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Jobs {
     sender: Sender<Job>,
     shard: ShardId,
+    office: Arc<Office>,
 }
 
 /// All that the workers share. They end when nobody can add jobs any more.
@@ -84,7 +95,7 @@ impl Workers {
 
     /// Where a shard puts its jobs.
     pub(super) fn jobs(&self, shard: ShardId) -> Jobs {
-        Jobs { sender: self.sender.clone(), shard }
+        Jobs { sender: self.sender.clone(), shard, office: Arc::clone(&self.office) }
     }
 
     /// Starts the threads; `replies` are the lines to the shards, by shard.
@@ -120,6 +131,20 @@ impl Jobs {
     }
 }
 
+impl Jobs {
+    /// Says at once whether what a client has shown lets it in; no work waits for it.
+    pub(super) fn weigh(&self, attempt: &Attempt, now: Time) -> Result<(), Refusal> {
+        let answer = lock(&self.office.desk).weigh(now, attempt);
+        if let Err(refusal) = answer {
+            let what = attempt.error.filter(|_| refusal == Refusal::BadCredentials);
+            let Attempt { client_id, username, address, .. } = attempt;
+            let of = Client { client_id, username: username.as_deref(), address: *address };
+            self.office.tell(of, refusal, what.map(|error| error.to_string()), now);
+        }
+        answer
+    }
+}
+
 impl Office {
     fn answer(&self, connection: ConnectionId, credentials: &Credentials) -> Answer {
         let policy = Arc::clone(&lock(&self.policy));
@@ -146,7 +171,9 @@ impl Office {
             }
         };
         if let Err(refusal) = &answer {
-            self.tell(credentials, *refusal, token_error, now);
+            let Credentials { client_id, username, address, .. } = credentials;
+            let of = Client { client_id, username: username.as_deref(), address: *address };
+            self.tell(of, *refusal, token_error.map(|error| format!("token: {error}")), now);
         }
         answer
     }
@@ -168,13 +195,13 @@ impl Office {
     }
 
     /// One line for each refusal, as long as there are not too many.
-    fn tell(&self, credentials: &Credentials, refusal: Refusal, error: Option<JwtError>, now: Time) {
+    fn tell(&self, client: Client<'_>, refusal: Refusal, error: Option<String>, now: Time) {
         let Some(untold) = lock(&self.throttle).pass(now) else { return };
         warn!(
-            address = credentials.address.map(tracing::field::display),
-            username = credentials.username.as_deref().map(shorten),
-            client_id = shorten(&credentials.client_id),
-            token = error.map(tracing::field::display),
+            address = client.address.map(tracing::field::display),
+            username = client.username.map(shorten),
+            client_id = shorten(client.client_id),
+            error,
             untold = (untold > 0).then_some(untold),
             reason = %refusal,
             "a client is not let in"

@@ -39,6 +39,8 @@ pub(crate) struct Admitted {
     pub(crate) grant: Grant,
     /// When its connection ends.
     pub(crate) ends_at: Option<Time>,
+    /// What CONNACK shows it after an exchange of enhanced authentication.
+    pub(crate) signature: Option<Vec<u8>>,
 }
 
 /// Stops reading a client and has its credentials checked. The time for its CONNECT runs on.
@@ -102,7 +104,8 @@ pub(crate) fn on_judged(
                 slot.connection.paused = false;
             }
             let unread = mem::take(&mut suspended.unread);
-            suspended.admitted = Some(Admitted { grant, ends_at: lifetime.map(|lifetime| now + lifetime) });
+            let ends_at = lifetime.map(|lifetime| now + lifetime);
+            suspended.admitted = Some(Admitted { grant, ends_at, signature: None });
             state.suspended.insert(id, suspended);
             state.effects.push(Effect::Reread { connection: id, unread });
         }

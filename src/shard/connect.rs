@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::{debug, field};
 
-use crate::auth::{Ask, Grant};
+use crate::auth::{Ask, Grant, SCRAM_METHOD};
 use crate::connection::{Connection, OutboundAliases, Phase};
 use crate::limits::Limits;
 use crate::mqtt::{
@@ -21,6 +21,7 @@ use crate::shard::deliver::pump;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
 use crate::shard::event::{ConnectionId, Effect, Origin};
+use crate::shard::exchange::{begin, offers};
 use crate::shard::fault::Fault;
 use crate::shard::filters::FilterSums;
 use crate::shard::members::set_members_connected;
@@ -72,10 +73,16 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
         }
     }
     let assigned = packet.client_id.is_empty().then(|| state.assign_client_id());
+    if packet.authentication_method.is_some() {
+        begin(state, now, id, packet, assigned, unread);
+        return true;
+    }
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
     let identity = state.slot(id).and_then(|slot| slot.connection.identity.as_deref());
     match state.policy.ask(client_id, identity, packet.username, packet.password) {
-        Ask::Grant(grant) => admit(state, now, id, packet, assigned, Admitted { grant, ends_at: None }),
+        Ask::Grant(grant) => {
+            admit(state, now, id, packet, assigned, Admitted { grant, ends_at: None, signature: None })
+        }
         Ask::Refuse(refusal) => {
             tell(state, now, id, client_id, refusal);
             refuse(state, now, id, refusal);
@@ -89,7 +96,7 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
 }
 
 /// Lets a client in, if there is room for it.
-fn admit(
+pub(crate) fn admit(
     state: &mut State,
     now: Time,
     id: ConnectionId,
@@ -98,11 +105,16 @@ fn admit(
     admitted: Admitted,
 ) {
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
-    let Admitted { grant, ends_at } = admitted;
+    let Admitted { grant, ends_at, signature } = admitted;
     let mut properties = PropertyBuffer::default();
     if packet.version == ProtocolVersion::V5 {
         let packet_bytes_max = state.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max);
         describe(state, packet, assigned.as_deref(), packet_bytes_max, &mut properties);
+    }
+    if let Some(signature) = &signature {
+        // [MQTT5-4.12.0-5]
+        properties.push(Property::AuthenticationMethod(SCRAM_METHOD));
+        properties.push(Property::AuthenticationData(signature));
     }
     if !takes_connack(state, id, properties.as_properties()) {
         // Known before anything has been done for it: no session suffers [MQTT5-3.1.2-24].
@@ -226,9 +238,9 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
             None => Fault::new(ReasonCode::ServerUnavailable, "server is shutting down"),
         });
     }
-    if packet.authentication_method.is_some() {
+    if packet.authentication_method.is_some_and(|method| !offers(state, method)) {
         // [MQTT5-4.12.0-1]
-        return Err(Fault::new(ReasonCode::BadAuthenticationMethod, "no authentication method is configured"));
+        return Err(Fault::new(ReasonCode::BadAuthenticationMethod, "the authentication method is not offered"));
     }
     let may_assign = match packet.version {
         ProtocolVersion::V3_1 => false,

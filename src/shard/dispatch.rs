@@ -4,6 +4,7 @@ use crate::mqtt::{decode_acknowledgement, decode_head, Acknowledgement, Frame, P
 use crate::shard::acknowledge::{on_puback, on_pubcomp, on_pubrec, on_pubrel};
 use crate::shard::begun::Progress;
 use crate::shard::disconnect::on_disconnect;
+use crate::shard::exchange::on_auth;
 use crate::shard::fault::Fault;
 use crate::shard::known::Known;
 use crate::shard::publish::{on_publish, Sender};
@@ -94,8 +95,7 @@ fn on_seldom(state: &mut State, now: Time, sender: Sender, first_byte: u8, body:
             on_disconnect(state, now, id, session, &packet)?;
             return Ok(Next::Stop);
         }
-        // [MQTT5-4.12.0-7]
-        Packet::Auth(_) => return Err(Fault::protocol("AUTH without an authentication method")),
+        Packet::Auth(packet) => on_auth(state, id, session, &packet)?,
         Packet::Connect(_) | Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
             return Err(Fault::protocol("a packet that may not come now"));
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Credentials, Grant, Policy, Refusal};
+use crate::auth::{Attempt, Credentials, Grant, Policy, Refusal};
 use crate::connection::Chunk;
 use crate::message::{Landing, Message};
 use crate::router::{Interest, ShareKey, ShareWeight};
@@ -111,6 +111,13 @@ pub enum Event<'a> {
         /// How long its connection may last.
         lifetime: Option<Duration>,
     },
+    /// What [`Effect::Weigh`] asked for.
+    Weighed {
+        /// Who has shown something.
+        connection: ConnectionId,
+        /// Whether it counts.
+        answer: Result<(), Refusal>,
+    },
     /// From now on other rules hold.
     Policy {
         /// All of them.
@@ -149,6 +156,13 @@ pub enum Effect {
         connection: ConnectionId,
         /// What its CONNECT says.
         credentials: Box<Credentials>,
+    },
+    /// Say whether what a client has shown counts, and remember it if it was wrong; the connection is not paused.
+    Weigh {
+        /// This connection.
+        connection: ConnectionId,
+        /// What it has shown.
+        attempt: Box<Attempt>,
     },
     /// Read the socket again; these bytes are the first of it, before all it has brought since.
     Reread {

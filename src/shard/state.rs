@@ -23,6 +23,7 @@ use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
+use crate::shard::exchange::{Exchanging, Stage};
 use crate::shard::fan_outs::FanOuts;
 use crate::shard::filters::FilterSums;
 use crate::shard::held_back::HeldBack;
@@ -150,6 +151,10 @@ pub(crate) struct State {
     pub(crate) policy: Arc<Policy>,
     /// Clients whose credentials are being checked.
     pub(crate) suspended: BTreeMap<ConnectionId, Suspended>,
+    /// Clients that show who they are, message by message, before CONNACK.
+    pub(crate) exchanges: BTreeMap<ConnectionId, Exchanging>,
+    /// Clients that do so again: at most one exchange for each.
+    pub(crate) renewals: BTreeMap<ConnectionId, Stage>,
     pub(crate) router: Router,
     pub(crate) clients: Table<Client>,
     pub(crate) by_client_id: HashMap<Arc<str>, SessionKey, RandomState>,
@@ -178,6 +183,7 @@ pub(crate) struct State {
     pub(crate) last_stamp: u64,
     pub(crate) last_scan: ScanNumber,
     pub(crate) assigned_ids: u64,
+    pub(crate) nonces: u64,
     /// The timer that is set for expiring retained messages.
     pub(crate) retained_timer: Option<Time>,
     pub(crate) recent: Recent,
@@ -233,6 +239,8 @@ impl State {
             held_back: HeldBack::default(),
             policy: Arc::default(),
             suspended: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            renewals: BTreeMap::new(),
             begun: BTreeMap::new(),
             mail: (0..shards).map(|_| Vec::new()).collect(),
             mail_waiting: 0,
@@ -242,6 +250,7 @@ impl State {
             last_stamp: 0,
             last_scan: ScanNumber::default(),
             assigned_ids: 0,
+            nonces: 0,
             retained_timer: None,
             recent: Recent::default(),
             draining: None,
@@ -281,6 +290,8 @@ impl State {
             && !self.has_work()
             && self.begun.is_empty()
             && self.suspended.is_empty()
+            && self.exchanges.is_empty()
+            && self.renewals.is_empty()
             && self.pending_subacks.is_empty()
             && self.users.is_empty()
             && self.mail_waiting == 0
@@ -310,6 +321,8 @@ impl State {
         self.slot(id)?;
         let slot = self.slots[id.index as usize].take()?;
         self.begun.remove(&id);
+        self.exchanges.remove(&id);
+        self.renewals.remove(&id);
         self.timers.set(TimerKey::Connection(id), slot.connection.timer, None);
         self.timers.set(TimerKey::Pace(id), slot.connection.paced_until(), None);
         self.metrics.connections_now -= 1;
@@ -466,6 +479,22 @@ impl State {
         }
     }
 
+    /// A text that has not been used before and that nobody can guess.
+    pub(crate) fn nonce(&mut self) -> String {
+        let (first, second) = self.options.seeds.own;
+        self.nonces += 1;
+        let mut hasher = SipHasher24::new_with_keys(first, second);
+        // Client identifiers are made with the same key, of other words: none tells anything of the other.
+        hasher.write(b"nonce");
+        let mut nonce = String::new();
+        for part in 0..3 {
+            hasher.write_u64(self.nonces);
+            hasher.write_u8(part);
+            nonce.push_str(&format!("{:016x}", hasher.finish()));
+        }
+        nonce
+    }
+
     /// The bounds for clients of a listener.
     #[inline]
     pub(crate) fn limits_of(&self, listener: u16) -> &Limits {
@@ -487,6 +516,8 @@ impl State {
         let longest = now + self.options.limits.linger_timeout;
         let deadline = self.draining.map_or(longest, |deadline| deadline.min(longest));
         self.suspended.remove(&id);
+        self.exchanges.remove(&id);
+        self.renewals.remove(&id);
         self.begun.remove(&id);
         if let Some(slot) = self.slot_mut(id) {
             slot.connection.phase = Phase::Lingering;

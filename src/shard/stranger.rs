@@ -5,6 +5,7 @@ use crate::mqtt::{connect_version, decode_connect, next_header, DecodeError, Fra
 use crate::shard::connect::{on_connect, refuse_malformed};
 use crate::shard::dispatch::Next;
 use crate::shard::event::ConnectionId;
+use crate::shard::exchange::may_go_on;
 use crate::shard::state::State;
 use crate::time::Time;
 
@@ -16,6 +17,9 @@ const HEAD_BYTES: usize = 5 + VERSION_BYTES;
 /// Looks at the first bytes of a stranger, of which `partial` have come before. Answers whether they may be taken; if not,
 /// it has been seen to.
 pub(crate) fn may_be_taken(state: &mut State, now: Time, id: ConnectionId, partial: &[u8], bytes: &[u8]) -> bool {
+    if state.slot(id).is_some_and(|slot| slot.connection.phase == Phase::Authenticating) {
+        return may_go_on(state, now, id, partial, bytes);
+    }
     if !begins_connect(partial, bytes) {
         // Its first byte tells: what comes behind it need not be waited for, nor kept.
         state.metrics.protocol_errors_total += 1;
@@ -32,7 +36,7 @@ pub(crate) fn may_be_taken(state: &mut State, now: Time, id: ConnectionId, parti
     !is_too_large
 }
 
-/// The first packet, which is CONNECT. `unread` is all that has come, from its first byte on.
+/// The first packet, which is CONNECT; `unread` is all that has come, from its first byte on.
 pub(crate) fn on_first_packet(
     state: &mut State,
     now: Time,

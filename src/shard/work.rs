@@ -89,7 +89,7 @@ fn go_on_draining(state: &mut State, now: Time) {
         state.budget.spend(TIMER_UNITS);
         match slot.connection.phase {
             Phase::Open => say_goodbye(state, now, id, Goodbye::Draining),
-            Phase::AwaitingConnect | Phase::AwaitingVerdict => state.finish(now, id),
+            Phase::AwaitingConnect | Phase::AwaitingVerdict | Phase::Authenticating => state.finish(now, id),
             Phase::Lingering => {}
         }
     }
@@ -109,7 +109,7 @@ fn on_connection_due(state: &mut State, now: Time, id: ConnectionId) {
     let Some(slot) = state.slot_mut(id) else { return };
     slot.connection.timer = None;
     match slot.connection.phase {
-        Phase::AwaitingConnect => {
+        Phase::AwaitingConnect | Phase::Authenticating => {
             state.metrics.connect_timeouts_total += 1;
             state.remove_slot(id);
             state.effects.push(Effect::Close { connection: id });

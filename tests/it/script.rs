@@ -8,7 +8,7 @@
 //! - `limits queue_messages_max=3 connect_timeout=5s ...` any field of `Limits`
 //! - `turn_units 1` units of work in one turn of a shard
 //! - `queue_full drop_oldest` · `server_reference "other:1883"` · `response_information "r/"`
-//! - `user alice=secret bob=x` a password file · `closed` no anonymous clients · `acl LINE` one line of an ACL file ·
+//! - `user alice=secret bob=x` a password file · `scram alice=pencil` a file of SCRAM users · `closed` no anonymous clients · `acl LINE` one line of an ACL file ·
 //!   `lifetime 5s` what lets a user in expires
 //! - `shards 1` or `shards 2 8` only these · `no_epilogue` leaves out the check after the last line
 //!
@@ -30,6 +30,8 @@
 //! - `a: unsubscribe id=1 FILTER ...`
 //! - `a: puback id=1 code=0x10 reason_string="why" user.NAME=VALUE`, also `pubrec`, `pubrel`, `pubcomp`
 //! - `a: pingreq` · `a: disconnect code=4 session_expiry=9 ...` · `a: auth code=0x18 authentication_method=m ...`
+//! - `a: prove PASSWORD code=0x19 ...` AUTH with the last message of SCRAM: the first is the last `authentication_data` the client has
+//!   sent. Words behind the password replace what it would say; `SIGNATURE` among expected words is what the server has to show then.
 //! - any packet: `first_byte=0x3f` instead of the right one; QoS 0 and `id=1` are what is not said
 //! - `a: raw 10 len str="MQTT" 05 02 003c 00 str="a"` hexadecimal bytes, `"text"`, `str=` with its length in front, `len`
 //!   the Remaining Length of all behind it

@@ -17,6 +17,7 @@ mod passwd;
 mod program;
 mod proxy;
 mod quotas;
+mod scram;
 mod secrets;
 mod slow;
 mod storm;

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use socket2::SockRef;
 
 use super::filter::say_goodbye;
+use crate::auth::Refusal;
 use crate::limits::Limits;
 use crate::runtime::control::{Gate, RuntimeCounters};
 use crate::runtime::memory::Memory;
@@ -100,6 +101,8 @@ pub(super) struct State {
     /// What the process holds, and what the shard has been told of it.
     pub(super) memory: Memory,
     pub(super) pressure: Pressure,
+    /// What has been found out about what clients have shown.
+    pub(super) weighed: Vec<(ConnectionId, Result<(), Refusal>)>,
     jobs: Jobs,
     effects: Vec<Effect>,
 }
@@ -136,6 +139,7 @@ impl State {
             unjudged: Vec::new(),
             memory,
             pressure: Pressure::None,
+            weighed: Vec::new(),
             jobs,
             effects: Vec::new(),
         }
@@ -199,6 +203,9 @@ impl State {
                 if !self.jobs.try_add(connection, credentials) {
                     self.unjudged.push(connection);
                 }
+            }
+            Effect::Weigh { connection, attempt } => {
+                self.weighed.push((connection, self.jobs.weigh(&attempt, self.now)));
             }
             Effect::Reread { connection, mut unread } => {
                 if let Some(socket) = self.sockets.socket(connection) {

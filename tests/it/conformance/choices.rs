@@ -10,7 +10,7 @@ const fn choice(clause: &'static str, says: &'static str, shown_by: &'static [&'
 pub(super) const CHOICES: &[Choice] = &[
     choice(
         "all",
-        "Users are not authenticated yet: every user name and password is accepted.",
+        "Where nothing says who is let in, user name and password are not asked about, and not believed.",
         &["mqtt5_3_1_2_9_a_password_needs_no_user_name"],
     ),
     choice(
@@ -63,6 +63,14 @@ pub(super) const CHOICES: &[Choice] = &[
         "MQTT5 3.1.4",
         "Packets may follow CONNECT before CONNACK has come.",
         &["mqtt5_3_1_4_5_what_comes_right_behind_connect_is_answered_behind_connack"],
+    ),
+    choice(
+        "MQTT5 4.12",
+        "SCRAM-SHA-256 is the one method, if it has users; its first message stands in CONNECT.",
+        &[
+            "mqtt5_4_12_0_2_a_client_that_proves_its_password_is_let_in_and_shown_that_we_know_it",
+            "messages_that_are_malformed_or_want_channel_binding_let_nobody_in",
+        ],
     ),
     choice(
         "MQTT5 3.2.2.3",

@@ -15,6 +15,7 @@ use super::rules::Rules;
 use super::speak::speak;
 use super::words::{Word, Words};
 use crate::client::Client;
+use crate::scram::{answer, Answer};
 use crate::world::{Options, World};
 
 /// Longer than any session expiry interval but "for ever".
@@ -41,6 +42,15 @@ struct Actor {
     has_left: bool,
     /// The server's DISCONNECT has come.
     has_goodbye: bool,
+    scram: Scram,
+}
+
+/// What a client has to remember of an exchange.
+#[derive(Default)]
+struct Scram {
+    first: String,
+    challenge: String,
+    signature: String,
 }
 
 impl<'s> Player<'s> {
@@ -167,8 +177,27 @@ impl<'s> Player<'s> {
                 }
                 actor.has_left |= matches!(order.verb.as_str(), "close" | "cut");
             }
+            "prove" => self.prove(name, order),
             _ => self.say(name, order),
         }
+    }
+
+    /// Sends the last message of SCRAM.
+    fn prove(&mut self, name: &str, order: &Words) {
+        let actor = self.actors.get_mut(name).unwrap_or_else(|| panic!("`{name}` has not connected"));
+        let (password, others) = order.words.split_first().expect("a password");
+        let Answer { message, signature } = answer(&actor.scram.first, &actor.scram.challenge, &password.name);
+        actor.scram.signature = signature;
+        let mut words = Words { verb: "auth".into(), words: others.to_vec() };
+        let own = [("code", "0x18"), ("authentication_method", "SCRAM-SHA-256"), ("authentication_data", &*message)];
+        for (name, value) in own {
+            if !words.has(name) {
+                words.push(Word::pair(name, value));
+            }
+        }
+        let first = std::mem::take(&mut actor.scram.first);
+        self.say(name, &words);
+        self.actors.get_mut(name).expect("it has just spoken").scram.first = first;
     }
 
     /// Sends CONNECT, on a new connection unless one is open.
@@ -192,7 +221,8 @@ impl<'s> Player<'s> {
         };
         let world = self.world.as_mut().expect("clients are in a world");
         let client = Client::open(world, version);
-        let actor = Actor { client, heard: VecDeque::new(), holds: false, has_left: false, has_goodbye: false };
+        let (heard, scram) = (VecDeque::new(), Scram::default());
+        let actor = Actor { client, heard, holds: false, has_left: false, has_goodbye: false, scram };
         if let Some(old) = self.actors.insert(name.into(), actor) {
             assert!(old.heard.is_empty(), "`{name}` had got more than was expected: {}", list(&old.heard));
             assert!(old.has_left || old.client.has_ended(world), "`{name}` still has a connection");
@@ -201,8 +231,11 @@ impl<'s> Player<'s> {
 
     fn say(&mut self, name: &str, order: &Words) {
         let world = self.world.as_mut().expect("clients are in a world");
-        let actor = self.actors.get(name).unwrap_or_else(|| panic!("`{name}` has not connected"));
+        let actor = self.actors.get_mut(name).unwrap_or_else(|| panic!("`{name}` has not connected"));
         assert!(!actor.has_left, "`{name}` has closed its connection");
+        if let Some(data) = order.find("authentication_data") {
+            actor.scram.first = String::from_utf8_lossy(data.value.as_deref().unwrap_or_default()).into_owned();
+        }
         let bytes = speak(actor.client.version.level(), order).unwrap_or_else(|| panic!("`{order}` is no order"));
         actor.client.send(world, &bytes);
     }
@@ -214,7 +247,7 @@ impl<'s> Player<'s> {
             world.run();
             let mut closed = false;
             for actor in self.actors.values_mut() {
-                let (heard, has_goodbye) = (&mut actor.heard, &mut actor.has_goodbye);
+                let Actor { heard, has_goodbye, scram, .. } = actor;
                 let client_ids = &mut self.client_ids;
                 actor.client.receive(world, |packet| {
                     let words = hear(packet);
@@ -222,6 +255,9 @@ impl<'s> Player<'s> {
                     assert!(!*has_goodbye, "`{words}` came behind DISCONNECT");
                     *has_goodbye = words.verb == "disconnect";
                     client_ids.extend(words.find("assigned_client_id").and_then(|word| word.value.clone()));
+                    if let Some(data) = words.find("authentication_data").filter(|_| words.verb == "auth") {
+                        scram.challenge = data.value_str().into();
+                    }
                     heard.push_back(words);
                 });
                 if actor.client.has_ended(world) && !actor.holds && !actor.has_left {
@@ -256,6 +292,10 @@ impl<'s> Player<'s> {
 
     fn expect(&mut self, name: &str, expected: &Words, anywhere: bool) {
         let actor = self.actors.get_mut(name).unwrap_or_else(|| panic!("`{name}` has not connected"));
+        let mut expected = expected.clone();
+        for word in expected.words.iter_mut().filter(|word| word.value.as_deref() == Some(b"SIGNATURE")) {
+            word.value = Some(actor.scram.signature.clone().into_bytes());
+        }
         let among = if anywhere { actor.heard.len() } else { 1 };
         let found = actor.heard.iter().take(among).position(|heard| expected.accepts(heard));
         let found = found.unwrap_or_else(|| panic!("`{name}` did not get `{expected}`"));
@@ -382,6 +422,7 @@ fn set_limit(limits: &mut Limits, word: &Word) {
     let number = || word.number::<usize>();
     match word.name.as_str() {
         "connections_max" => limits.connections_max = number(),
+        "exchanges_max" => limits.exchanges_max = number(),
         "connect_bytes_max" => limits.connect_bytes_max = word.number(),
         "messages_per_s" => limits.messages_per_s = word.number(),
         "bytes_per_s" => limits.bytes_per_s = word.number(),

@@ -1,6 +1,8 @@
 //! Who a script lets in and what its clients may.
 
-use corecast::auth::{Acl, HashKind, PasswordFile, PasswordHash, Policy};
+use std::num::NonZeroU32;
+
+use corecast::auth::{Acl, HashKind, PasswordFile, PasswordHash, Policy, ScramFile, Verifier};
 
 use super::words::Words;
 
@@ -8,6 +10,7 @@ use super::words::Words;
 #[derive(Default)]
 pub(super) struct Rules {
     users: String,
+    scram: String,
     acl: String,
     closed: bool,
     generation: u64,
@@ -24,6 +27,13 @@ impl Rules {
                     self.users.push_str(&format!("{}:{hash}\n", word.name));
                 }
             }
+            "scram" => {
+                let rounds = NonZeroU32::new(3).expect("few, since every script is played often");
+                for word in Words::parse(&format!("scram {rest}")).words {
+                    let verifier = Verifier::make(word.value_str().as_bytes(), b"salt", rounds).text();
+                    self.scram.push_str(&format!("{}:{verifier}\n", word.name));
+                }
+            }
             "acl" => self.acl.push_str(&format!("{rest}\n")),
             "closed" => self.closed = true,
             _ => return false,
@@ -35,11 +45,13 @@ impl Rules {
     pub(super) fn policy(&mut self) -> Policy {
         self.generation += 1;
         let passwords = || PasswordFile::parse("users", self.users.as_bytes()).expect("lines of our own");
+        let scram = || ScramFile::parse("scram", self.scram.as_bytes()).expect("lines of our own");
         let acl = || Acl::parse("acl", self.acl.as_bytes()).expect("the script has a valid ACL file");
         Policy {
             generation: self.generation,
             allow_anonymous: !self.closed,
             passwords: (!self.users.is_empty()).then(passwords),
+            scram: (!self.scram.is_empty()).then(scram),
             acl: (!self.acl.is_empty()).then(acl),
             ..Policy::default()
         }

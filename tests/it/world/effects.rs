@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
-use corecast::auth::{Ask, Credentials, Judgement, Policy, Refusal};
+use corecast::auth::{Ask, Attempt, Credentials, Judgement, Policy, Refusal};
 use corecast::shard::{ConnectionId, Effect, Event, Pressure};
 
 use super::{Moving, World};
 
-/// Credentials that are being checked.
+/// What is being found out about a client.
 pub(super) struct Judging {
     pub(super) shard: usize,
     pub(super) connection: ConnectionId,
-    pub(super) credentials: Box<Credentials>,
+    pub(super) what: Shown,
+}
+
+/// What a client has shown.
+pub(super) enum Shown {
+    Credentials(Box<Credentials>),
+    Attempt(Box<Attempt>),
 }
 
 impl World {
@@ -24,7 +30,12 @@ impl World {
                     self.sockets[socket].may_land = true;
                 }
             }
-            Effect::Judge { connection, credentials } => self.judging.push(Judging { shard, connection, credentials }),
+            Effect::Judge { connection, credentials } => {
+                self.judging.push(Judging { shard, connection, what: Shown::Credentials(credentials) });
+            }
+            Effect::Weigh { connection, attempt } => {
+                self.judging.push(Judging { shard, connection, what: Shown::Attempt(attempt) });
+            }
             Effect::Reread { connection, unread } => {
                 if let Some(socket) = find(connection) {
                     let socket = &mut self.sockets[socket];
@@ -66,7 +77,14 @@ impl World {
 
     /// A worker has found out about a client.
     pub(super) fn judge(&mut self, index: usize) {
-        let Judging { shard, connection, credentials } = self.judging.swap_remove(index);
+        let Judging { shard, connection, what } = self.judging.swap_remove(index);
+        let credentials = match what {
+            Shown::Credentials(credentials) => credentials,
+            Shown::Attempt(attempt) => {
+                let answer = attempt.error.map_or(Ok(()), |_| Err(Refusal::BadCredentials));
+                return self.tell(shard, Event::Weighed { connection, answer });
+            }
+        };
         let anybody = Policy::default();
         let policy = self.options.policy.as_deref().unwrap_or(&anybody);
         let answer = match policy.judge(&credentials, 0) {

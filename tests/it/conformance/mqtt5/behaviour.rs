@@ -2,7 +2,6 @@
 
 use crate::conformance::statement::{client, operator, server, Statement};
 
-const NO_METHOD: &str = "the broker has no authentication method yet: a CONNECT that names one is refused";
 const NO_WEBSOCKET: &str = "the broker does not listen for WebSocket connections";
 
 pub(super) const STATEMENTS: &[Statement] = &[
@@ -113,28 +112,55 @@ pub(super) const STATEMENTS: &[Statement] = &[
     server(
         "MQTT5-4.12.0-1",
         "A method the server does not have may be answered 0x8C, and ends the connection.",
-        &["mqtt5_4_12_0_1_an_authentication_method_is_refused"],
+        &[
+            "mqtt5_4_12_0_1_an_authentication_method_is_refused",
+            "mqtt5_4_12_0_1_a_method_that_is_not_offered_is_refused",
+        ],
     ),
-    operator("MQTT5-4.12.0-2", "A server's AUTH during CONNECT has reason 0x18.", NO_METHOD),
+    server(
+        "MQTT5-4.12.0-2",
+        "A server's AUTH during CONNECT has reason 0x18.",
+        &["mqtt5_4_12_0_2_a_client_that_proves_its_password_is_let_in_and_shown_that_we_know_it"],
+    ),
     client("MQTT5-4.12.0-3", "A client answers it with reason 0x18."),
     server(
         "MQTT5-4.12.0-4",
         "A refused authentication may be answered, and ends the connection.",
-        &["mqtt5_4_12_0_1_an_authentication_method_is_refused"],
+        &[
+            "mqtt5_4_12_0_1_an_authentication_method_is_refused",
+            "a_wrong_password_and_an_unknown_user_get_the_same_answer",
+        ],
     ),
-    operator("MQTT5-4.12.0-5", "AUTH and CONNACK repeat the method of CONNECT.", NO_METHOD),
+    server(
+        "MQTT5-4.12.0-5",
+        "AUTH and CONNACK repeat the method of CONNECT.",
+        &[
+            "mqtt5_4_12_0_5_the_method_is_repeated_and_no_other_packet_names_one",
+            "mqtt5_4_12_0_5_another_method_within_an_exchange_is_refused",
+        ],
+    ),
     server(
         "MQTT5-4.12.0-6",
         "Without a method in CONNECT there is no AUTH and no method in CONNACK.",
-        &["connack_says_what_the_server_takes_and_nothing_more"],
+        &[
+            "connack_says_what_the_server_takes_and_nothing_more",
+            "mqtt5_4_12_0_5_the_method_is_repeated_and_no_other_packet_names_one",
+        ],
     ),
     server(
         "MQTT5-4.12.0-7",
         "Without a method in CONNECT a client sends no AUTH; else it is a protocol error.",
-        &["mqtt5_4_12_0_7_auth_without_a_method_in_connect_is_a_protocol_error"],
+        &[
+            "mqtt5_4_12_0_7_auth_without_a_method_in_connect_is_a_protocol_error",
+            "mqtt5_4_12_0_7_who_came_with_a_password_sends_no_auth",
+        ],
     ),
     client("MQTT5-4.12.1-1", "A client authenticates again with the method of its CONNECT."),
-    operator("MQTT5-4.12.1-2", "If that fails, the connection ends.", NO_METHOD),
+    server(
+        "MQTT5-4.12.1-2",
+        "If that fails, the connection ends.",
+        &["mqtt5_4_12_1_2_who_fails_to_authenticate_again_is_parted_from"],
+    ),
     server(
         "MQTT5-4.13.1-1",
         "A malformed packet or protocol error ends the connection.",

@@ -170,9 +170,10 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "Without Request Problem Information, reasons are explained in CONNACK and DISCONNECT at most.",
         &["mqtt5_3_1_2_29_problem_information_is_left_out_if_it_is_not_wanted"],
     ),
-    client(
+    server(
         "MQTT5-3.1.2-30",
-        "A client that names an authentication method sends AUTH and DISCONNECT only until CONNACK.",
+        "A client that names an authentication method sends AUTH and DISCONNECT only until CONNACK; else it is refused.",
+        &["mqtt5_3_1_2_30_nothing_but_auth_and_disconnect_comes_before_connack"],
     ),
     server(
         "MQTT5-3.1.3-1",

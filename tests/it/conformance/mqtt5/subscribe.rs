@@ -1,8 +1,6 @@
 //! SUBSCRIBE to AUTH.
 
-use crate::conformance::statement::{operator, server, Statement};
-
-const SENDS_NO_AUTH: &str = "the broker has no authentication method yet and sends no AUTH";
+use crate::conformance::statement::{server, Statement};
 
 pub(super) const STATEMENTS: &[Statement] = &[
     server(
@@ -236,6 +234,14 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "AUTH has a reason of its table.",
         &["auth_has_a_method_unless_it_has_no_body", "mqtt5_3_4_2_1_reason_codes_of_other_packets_are_refused"],
     ),
-    operator("MQTT5-3.15.2-2", "AUTH has no Reason String that makes it too large.", SENDS_NO_AUTH),
-    operator("MQTT5-3.15.2-3", "AUTH has no User Property that makes it too large.", SENDS_NO_AUTH),
+    server(
+        "MQTT5-3.15.2-2",
+        "AUTH has no Reason String that makes it too large; here it never has one.",
+        &["mqtt5_4_12_0_2_a_client_that_proves_its_password_is_let_in_and_shown_that_we_know_it"],
+    ),
+    server(
+        "MQTT5-3.15.2-3",
+        "AUTH has no User Property that makes it too large; here it never has one.",
+        &["mqtt5_4_12_0_2_a_client_that_proves_its_password_is_let_in_and_shown_that_we_know_it"],
+    ),
 ];
