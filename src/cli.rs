@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::Parser;
+use tracing::warn;
 
 use self::arguments::{Arguments, Command};
 use self::check::check;
@@ -27,11 +28,11 @@ use self::serve::config_of;
 use crate::config::Config;
 
 /// Does what the command line asks for and returns the exit code of the process: 2 for bad configuration or flags, 1 for
-/// any other failure, which is one line on standard error. `examine` looks at the files a configuration names, `run` runs
+/// any other failure, which is one line on standard error. `examine` looks at the files a configuration names and answers warnings, `run` runs
 /// the broker until it is told to stop.
 pub fn main<I>(
     words: I,
-    examine: impl FnOnce(&Config) -> anyhow::Result<()>,
+    examine: impl FnOnce(&Config) -> anyhow::Result<Vec<String>>,
     run: impl FnOnce(Config) -> anyhow::Result<()>,
 ) -> ExitCode
 where
@@ -52,7 +53,7 @@ where
 
 fn obey(
     arguments: Arguments,
-    examine: impl FnOnce(&Config) -> anyhow::Result<()>,
+    examine: impl FnOnce(&Config) -> anyhow::Result<Vec<String>>,
     run: impl FnOnce(Config) -> anyhow::Result<()>,
 ) -> Result<(), Failure> {
     let serve = match arguments.command {
@@ -62,8 +63,11 @@ fn obey(
         None => arguments.serve,
     };
     let config = config_of(&serve)?;
-    examine(&config).map_err(Failure::Named)?;
+    let warnings = examine(&config).map_err(Failure::Named)?;
     start_log(&config.log);
+    for warning in warnings {
+        warn!("{warning}");
+    }
     run(config).map_err(Failure::Run)
 }
 

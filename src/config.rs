@@ -13,6 +13,7 @@ mod parse;
 mod path;
 mod row;
 mod value;
+mod ways;
 
 pub use self::cores::Cores;
 pub use self::document::{documentation, flag_help};
@@ -21,3 +22,4 @@ pub use self::network::Network;
 pub use self::options::{Auth, Config, Listen, Log, LogFormat, LogLevel, Protocol, QueueFull, Shards, Shutdown};
 pub use self::parse::{ConfigError, Place};
 pub use self::path::{Mode, Paths};
+pub use self::ways::{AuthWay, AuthWays};

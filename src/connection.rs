@@ -51,8 +51,6 @@ pub struct Connection {
     pub receive_maximum: u16,
     /// Bytes of the largest packet it may send.
     pub packet_bytes_max: u32,
-    /// The listener it has come to.
-    pub listener: u16,
     /// Whether reasons may be explained to it [MQTT5-3.1.2-29].
     pub request_problem_information: bool,
     /// Whether it may become a client; not if the process had enough connections when it came.
@@ -69,6 +67,8 @@ pub struct Connection {
     pub keep_alive: Duration,
     /// When it ends, however busy it is.
     pub ends_at: Option<Time>,
+    /// The listener it has come to: 0 is the plain one.
+    pub listener: u16,
     /// Where it comes from.
     pub address: Option<IpAddr>,
     /// The name in the certificate it has shown.
@@ -92,7 +92,6 @@ impl Connection {
             maximum_packet_size: u32::MAX,
             receive_maximum: u16::MAX,
             packet_bytes_max: u32::MAX,
-            listener: 0,
             request_problem_information: true,
             admitted,
             paused: false,
@@ -101,6 +100,7 @@ impl Connection {
             last_received: now,
             keep_alive: Duration::ZERO,
             ends_at: None,
+            listener: 0,
             address: None,
             identity: None,
             timer: None,

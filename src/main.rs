@@ -16,7 +16,7 @@ use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
-    let check = |config: &Config| Ok(runtime::check_files(&config.listeners)?);
+    let check = |config: &Config| Ok(runtime::check_files(&config.auth, &config.listeners)?);
     cli::main(args_os(), check, serve)
 }
 

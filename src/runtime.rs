@@ -40,12 +40,12 @@ use self::control::{Notice, Wish};
 use self::shards::Shards;
 use crate::shard::{Shard, ShardId};
 
-pub use self::certificates::check_files;
 pub use self::control::{ExitReason, Report, RuntimeCounters};
 pub use self::error::RuntimeError;
 pub use self::heap::CountingAllocator;
 // It knows no content and no socket: `benches/mailbox.rs` times it alone.
 pub use self::mailbox::{mailboxes, Batch, Mailbox};
+pub use self::policy::check_files;
 pub use self::settings::Settings;
 
 /// Runs the broker until it is told to end by a signal: SIGTERM or SIGINT drains it, a second one ends it at once.

@@ -139,7 +139,7 @@ impl Shard {
                 on_judged(&mut self.state, now, connection, generation, answer, lifetime);
             }
             Event::Weighed { connection, answer } => on_weighed(&mut self.state, now, connection, answer),
-            Event::Policy { policy } => on_policy(&mut self.state, now, policy),
+            Event::Policy { policies } => on_policy(&mut self.state, now, policies),
             Event::Pressed { pressure } => on_pressure(&mut self.state, now, pressure),
             Event::Tick => on_tick(&mut self.state, now),
             Event::Drain { deadline } => on_drain(&mut self.state, now, deadline),

@@ -102,10 +102,11 @@ impl Desk {
         self.failures.insert(now, address, count.saturating_add(1));
     }
 
-    /// Rules depend on the client identifier, so it is part of what is remembered.
+    /// Rules depend on listener and client identifier, so they are part of what is remembered.
     fn tag(&self, generation: u64, credentials: &Credentials) -> [u8; 32] {
         let mut context = Context::with_key(&self.key);
         context.update(&generation.to_be_bytes());
+        context.update(&credentials.listener.to_be_bytes());
         let username = credentials.username.as_deref().map(str::as_bytes);
         for part in [Some(credentials.client_id.as_bytes()), username, credentials.password.as_deref()] {
             // With its length, so that no two triples look alike.
@@ -142,6 +143,7 @@ mod tests {
             username: Some(Box::from(username)),
             password: Some(Box::from(password.as_bytes())),
             address: Some(address.parse().unwrap()),
+            listener: 0,
         }
     }
 
@@ -218,6 +220,8 @@ mod tests {
         ] {
             assert!(found(&mut desk, Time::START, 1, &other).is_none());
         }
+        let elsewhere = Credentials { listener: 1, ..right.clone() };
+        assert!(found(&mut desk, Time::START, 1, &elsewhere).is_none(), "another listener may not let it in");
         let without = Credentials { password: None, ..right.clone() };
         assert!(found(&mut desk, Time::START, 1, &without).is_none());
         assert!(found(&mut desk, Time::START + Duration::from_secs(20), 1, &right).is_none());

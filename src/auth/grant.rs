@@ -19,6 +19,8 @@ pub struct Credentials {
     pub password: Option<Box<[u8]>>,
     /// Where it comes from.
     pub address: Option<IpAddr>,
+    /// The listener it has come to.
+    pub listener: u16,
 }
 
 /// What a client has shown of who it is by enhanced authentication.
@@ -59,12 +61,21 @@ pub struct Grant {
     pub way: Way,
     /// Its name, verified; `None` for an anonymous client.
     pub username: Option<Box<str>>,
+    /// Whose user that is: the number of a listener with a password file of its own, or 0 for everybody else's.
+    pub realm: u16,
     /// What it may; `None`: everything.
     pub rules: Option<Rules>,
     /// When its connection ends, in seconds since 1970.
     pub expires_unix_s: Option<u64>,
     /// What its token or the service has said, if they said something: new files leave it as it is.
     pub own_rules: Option<Rules>,
+}
+
+impl Grant {
+    /// Who this is, among the users of all realms; `None` for an anonymous client.
+    pub fn owner(&self) -> Option<(&str, u16)> {
+        self.username.as_deref().map(|username| (username, self.realm))
+    }
 }
 
 /// Why a client is not let in.

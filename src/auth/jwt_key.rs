@@ -100,6 +100,11 @@ impl Algorithm {
 }
 
 impl JwtKeys {
+    /// Whether one of them is a secret: whoever has that can make tokens.
+    pub fn has_secret(&self) -> bool {
+        self.keys.iter().any(|key| matches!(key.material, Material::Secret(_)))
+    }
+
     /// Reads a file: a JWKS object, public keys in PEM, or else the bytes of a secret (without one line end at their end).
     ///
     /// # Errors

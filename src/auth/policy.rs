@@ -1,6 +1,7 @@
-//! All that decides about clients, as one value that is exchanged as a whole: its files, read at one time.
+//! All that decides about the clients of one listener.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::acl::Acl;
 use super::grant::{Credentials, Grant, Refusal, Way};
@@ -13,18 +14,18 @@ use super::verdict::Verdict;
 
 /// Who is let in and what clients may. The default trusts everybody with everything.
 pub struct Policy {
-    /// Counts the policies of a process.
-    pub generation: u64,
     /// Whether a client without credentials is let in.
     pub allow_anonymous: bool,
     /// Users and passwords.
-    pub passwords: Option<PasswordFile>,
+    pub passwords: Option<Arc<PasswordFile>>,
+    /// Tells apart users of one name in different files: the listener whose own file `passwords` is, or 0.
+    pub realm: u16,
     /// What clients may; `None`: everything.
-    pub acl: Option<Acl>,
+    pub acl: Option<Arc<Acl>>,
     /// Keys of tokens and what is asked of these.
-    pub jwt: Option<(JwtKeys, JwtChecks)>,
+    pub jwt: Option<Arc<(JwtKeys, JwtChecks)>>,
     /// Users of the enhanced authentication of 5.0.
-    pub scram: Option<ScramFile>,
+    pub scram: Option<Arc<ScramFile>>,
     /// Whether a service is asked about users the files do not know.
     pub has_service: bool,
 }
@@ -54,16 +55,16 @@ pub enum Judgement {
 /// Shows no user and no key.
 impl fmt::Debug for Policy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Policy").field("generation", &self.generation).finish_non_exhaustive()
+        formatter.debug_struct("Policy").field("allow_anonymous", &self.allow_anonymous).finish_non_exhaustive()
     }
 }
 
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
-            generation: 0,
             allow_anonymous: true,
             passwords: None,
+            realm: 0,
             acl: None,
             jwt: None,
             scram: None,
@@ -98,7 +99,7 @@ impl Policy {
     pub fn judge(&self, credentials: &Credentials, unix_s: u64) -> Judgement {
         let client_id = &credentials.client_id;
         let password = credentials.password.as_deref().unwrap_or_default();
-        if let Some((keys, checks)) = self.jwt.as_ref().filter(|_| is_token(password)) {
+        if let Some((keys, checks)) = self.jwt.as_deref().filter(|_| is_token(password)) {
             return match verify_token(keys, checks, password, unix_s) {
                 Err(error) => Judgement::Refuse(Some(error)),
                 Ok(token) => {
@@ -111,7 +112,10 @@ impl Policy {
         let username = credentials.username.as_deref().unwrap_or_default();
         let is_right = self.passwords.as_ref().is_some_and(|file| file.verify(username, password));
         match (is_right, self.has_service) {
-            (true, _) => Judgement::Grant(self.grant(Way::Password, Some(username), client_id)),
+            (true, _) => {
+                let grant = self.grant(Way::Password, Some(username), client_id);
+                Judgement::Grant(Grant { realm: self.realm, ..grant })
+            }
             (false, true) => Judgement::AskService,
             (false, false) => Judgement::Refuse(None),
         }
@@ -149,8 +153,9 @@ impl Policy {
             Way::Certificate => true,
             Way::Service => self.has_service,
         };
-        let expires_unix_s = grant.expires_unix_s;
+        let (realm, expires_unix_s) = (grant.realm, grant.expires_unix_s);
         is_still_let_in.then(|| Grant {
+            realm,
             expires_unix_s,
             ..self.grant_with(grant.way, username, client_id, grant.own_rules.clone())
         })
@@ -164,7 +169,7 @@ impl Policy {
             (Some(own), None) => Some(own.clone()),
             (None, of_file) => of_file,
         };
-        Grant { way, username: username.map(Box::from), rules, expires_unix_s: None, own_rules }
+        Grant { way, username: username.map(Box::from), realm: 0, rules, expires_unix_s: None, own_rules }
     }
 }
 
@@ -180,20 +185,21 @@ mod tests {
             username: username.map(Box::from),
             password: Some(Box::from(password.as_bytes())),
             address: None,
+            listener: 0,
         }
     }
 
-    fn passwords(users: &[&str]) -> Option<PasswordFile> {
+    fn passwords(users: &[&str]) -> Option<Arc<PasswordFile>> {
         let line = |user: &&str| {
             let hash = PasswordHash::make(HashKind::Sha512, user.as_bytes(), b"salt").text();
             format!("{user}:{hash}\n")
         };
         let text: String = users.iter().map(line).collect();
-        Some(PasswordFile::parse("p", text.as_bytes()).unwrap())
+        Some(Arc::new(PasswordFile::parse("p", text.as_bytes()).unwrap()))
     }
 
-    fn acl(text: &str) -> Option<Acl> {
-        Some(Acl::parse("a", text.as_bytes()).unwrap())
+    fn acl(text: &str) -> Option<Arc<Acl>> {
+        Some(Arc::new(Acl::parse("a", text.as_bytes()).unwrap()))
     }
 
     #[test]

@@ -66,6 +66,7 @@ mod tests {
             username: Some(Box::from("alice")),
             password: Some(Box::from(&b"secret"[..])),
             address: Some([192, 0, 2, 1].into()),
+            listener: 0,
         };
         let question: Value = serde_json::from_str(&question_of(&credentials).unwrap()).unwrap();
         assert_eq!(

@@ -22,12 +22,14 @@ client_ca = \"/etc/corecast/clients.pem\"
 client_certificate = \"required\"
 identity = \"cn\"
 
-[[listener]]
+[[listener]]                        # only for this host, with users of its own
 unix = \"/run/corecast/mqtt.sock\"
+password_file = \"/etc/corecast/local-users\"
 ```
 
 The files of certificates are read again on SIGHUP and within seconds of a change, without an end to any connection; one
-that is wrong then is named in the log, and what was read before stays.
+that is wrong then is named in the log, and what was read before stays. Who is let in is said by `[auth]`, and by `allow_anonymous`,
+`auth`, `password_file` and `acl_file` where a listener has them; docs/security.md has an example.
 ";
 
 const INTRODUCTION: &str = "\

@@ -7,6 +7,7 @@ use super::network::Network;
 use super::path::{Mode, Paths};
 use super::row::{row, Row};
 use super::value::{choice, everywhere, quoted, read, Datum, Fault, Range, Setting, Value, Wrong};
+use super::ways::AuthWays;
 
 /// What a table of the file is called.
 pub(crate) const SECTION: &str = "listener";
@@ -114,6 +115,17 @@ listener! {
     identity: Option<CertificateIdentity> = None;
     /// The oldest version of TLS that is spoken.
     minimum_version: TlsVersion = TlsVersion::V12;
+    /// Whether clients without credentials are let in here. Unset: as `[auth]` says, and if that says nothing and this listener has
+    /// a `password_file`, they are not.
+    allow_anonymous: Option<bool> = None;
+    /// Which of the ways that `[auth]` offers are offered here; a client that takes another is answered as if there were none.
+    /// `[]`: no way, which leaves certificates (`identity`) and anonymous clients. Unset: all of them.
+    auth: Option<AuthWays> = None;
+    /// Users and passwords of this listener, in the place of those of `[auth]`. A session belongs to the user of its file: one
+    /// of the same name in another file is somebody else.
+    password_file: Option<String> = None, range 1 to 4096;
+    /// What the clients of this listener may publish and subscribe to, in the place of the file of `[auth]`.
+    acl_file: Option<String> = None, range 1 to 4096;
     /// Which header a proxy in front sends to say where the client is (PROXY protocol). Whoever does not send one is refused.
     proxy_protocol: ProxyProtocol = ProxyProtocol::Off;
     /// The proxies that are believed; all others are refused. A proxy at the unix socket always is.

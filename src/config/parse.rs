@@ -10,7 +10,8 @@ use toml::Spanned;
 use super::listener::{Listener, LISTENER_OPTIONS, SECTION};
 use super::options::{Config, OPTIONS, SECTIONS};
 use super::row::Row;
-use super::value::{plain, Datum, Value};
+use super::value::{plain, quoted, Datum, Value};
+use super::ways::{contradiction, url_fault};
 
 /// A line and a column, both counted from 1; a column is a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl Config {
         }
         config.listeners.iter_mut().for_each(Listener::complete);
         check_together(text, &config, &entries)?;
+        check_url(text, &config, &entries)?;
         check_listeners(text, &config, &entries, &listeners_at)?;
         Ok(config)
     }
@@ -235,6 +237,16 @@ fn check_together(text: &str, config: &Config, entries: &[Entry<'_>]) -> Result<
     Ok(())
 }
 
+/// The address of the service that is asked about clients.
+fn check_url(text: &str, config: &Config, entries: &[Entry<'_>]) -> Result<(), ConfigError> {
+    let Some((url, why)) = config.auth.http_url.as_deref().and_then(|url| Some((url, url_fault(url)?))) else {
+        return Ok(());
+    };
+    let at = entries.iter().find(|entry| entry.key == "http_url").map_or(0, |entry| entry.value.at);
+    let reason = format!("{}: {why}", quoted(url));
+    Err(ConfigError::Value { place: place(text, at), key: "auth.http_url".to_owned(), reason })
+}
+
 /// What makes no sense of one listener, of two of them, or because there is none.
 fn check_listeners(
     text: &str,
@@ -260,7 +272,8 @@ fn check_listeners(
         let own = entries.iter().filter(|entry| entry.listener == Some(index));
         let given: Vec<&str> = own.map(|entry| entry.key).collect();
         let at = |key: &str| at_key(Some(index), key).unwrap_or(*start);
-        if let Some((key, reason)) = listener.contradiction(&given).or_else(|| listener.contradicts(&config.limits)) {
+        let fault = listener.contradiction(&given).or_else(|| listener.contradicts(&config.limits));
+        if let Some((key, reason)) = fault.or_else(|| contradiction(&config.auth, listener)) {
             return refused(at(key), &format!("{SECTION}.{key}"), reason);
         }
         for address in listener.bind.iter().filter(|address| address.port() != 0) {

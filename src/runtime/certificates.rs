@@ -75,11 +75,8 @@ impl SharedTls {
     }
 }
 
-/// Reads all files and forgets them: for whoever wants to know whether they are right.
-///
-/// # Errors
-/// The first file that is wrong.
-pub fn check_files(listeners: &[Listener]) -> Result<(), RuntimeError> {
+/// Reads all files and forgets them.
+pub(super) fn check_certificates(listeners: &[Listener]) -> Result<(), RuntimeError> {
     listeners.iter().zip(1..).try_for_each(|(listener, number)| SharedTls::read(number, listener).map(drop))
 }
 
@@ -194,7 +191,7 @@ fn read_file(path: &str) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-fn unreadable(error: &io::Error) -> String {
+pub(super) fn unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "does not exist; put the file there or correct the path".to_owned(),
         io::ErrorKind::PermissionDenied => {

@@ -10,7 +10,7 @@ use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 
 use super::error::RuntimeError;
 use super::workers::Answer;
-use crate::auth::Policy;
+use crate::auth::Policies;
 use crate::metrics::Metrics;
 use crate::shard::ShardId;
 use crate::time::Time;
@@ -26,7 +26,7 @@ pub(super) enum Command {
     /// End now.
     Stop,
     /// From now on these rules hold.
-    Policy(Arc<Policy>),
+    Policy(Arc<Policies>),
     /// Say what you have counted.
     Report(Sender<Report>),
 }

@@ -40,7 +40,7 @@ use super::stays::Stays;
 use super::system::give_memory_back;
 use super::watch::Watch;
 use super::workers::{Answer, Jobs};
-use crate::auth::{Policy, Refusal};
+use crate::auth::{Policies, Refusal};
 use crate::limits::Limits;
 use crate::shard::{Event, Mail, Pressure, Shard, ShardId};
 use crate::time::Time;
@@ -71,7 +71,7 @@ pub(super) struct Seat {
     pub(super) limits: Limits,
     pub(super) ring_sizes: RingSizes,
     pub(super) jobs: Jobs,
-    pub(super) policy: Arc<Policy>,
+    pub(super) policies: Arc<Policies>,
     /// Whether another shard runs on the same CPU.
     pub(super) shares_cpu: bool,
     pub(super) memory: Memory,
@@ -116,7 +116,7 @@ impl Driver {
         let ring = Ring::new(ring_sizes).map_err(explain)?;
         let commons = Commons { gate: seat.gate, newcomers: seat.newcomers, jobs: seat.jobs, memory: seat.memory };
         let mut state = State::new(shard, ring, seat.limits, doors, commons);
-        state.tell(Event::Policy { policy: seat.policy });
+        state.tell(Event::Policy { policies: seat.policies });
         Ok(Driver {
             id,
             state,
@@ -352,7 +352,7 @@ impl Driver {
             match command {
                 Command::Stop => self.phase = Phase::Ended(ExitReason::Stopped),
                 Command::Drain { deadline } => self.drain(deadline),
-                Command::Policy(policy) => self.state.tell(Event::Policy { policy }),
+                Command::Policy(policies) => self.state.tell(Event::Policy { policies }),
                 Command::Report(to) => {
                     let report = self.report();
                     // Whoever asked may have stopped waiting.

@@ -60,7 +60,7 @@ pub(super) struct Shards {
     endings: Vec<ExitReason>,
     settings: Settings,
     workers: Workers,
-    /// Of the policy that holds.
+    /// Of the policies that hold.
     generation: u64,
 }
 
@@ -92,8 +92,8 @@ impl Shards {
         check_uring()?;
         let listeners = listen(&settings.binds, &settings.listeners, cpus.len(), settings.tcp_nodelay)?;
         let clock = Clock::start();
-        let policy = Arc::new(load(&settings.auth, &listeners.addresses, 0)?);
-        let workers = Workers::new(settings, Arc::clone(&policy), clock).map_err(no_workers)?;
+        let policies = Arc::new(load(&settings.auth, &settings.listeners, &listeners.addresses, 0)?);
+        let workers = Workers::new(settings, Arc::clone(&policies), clock).map_err(no_workers)?;
         let memory = memory(settings.limits.memory_bytes_max)?;
         let (seats, remotes) = seats(settings, connections_max, listeners.of_shards, &tls, clock, &workers, &memory)?;
         let replies = remotes.iter().map(Remote::reply).collect::<Result<Vec<_>, _>>().map_err(no_workers)?;
@@ -125,7 +125,7 @@ impl Shards {
             // A shard that does not listen any more has said so in a notice.
             let _ = start.send(rings.clone());
         }
-        announce(&policy);
+        announce(&policies, settings);
         for address in &shards.addresses {
             info!(%address, shards = shards.members.len(), connections_max, "listening");
         }
@@ -170,14 +170,14 @@ impl Shards {
 
     /// Reads the files of users and rules again and lets all shards have what they say, or none.
     pub(super) fn reload(&mut self) {
-        match load(&self.settings.auth, &self.addresses, self.generation + 1) {
+        match load(&self.settings.auth, &self.settings.listeners, &self.addresses, self.generation + 1) {
             Err(fault) => error!(error = %fault, "a file is broken: what was read before stays"),
-            Ok(policy) => {
+            Ok(policies) => {
                 self.generation += 1;
-                announce(&policy);
-                let policy = Arc::new(policy);
-                self.workers.adopt(Arc::clone(&policy));
-                if !self.tell(|| Command::Policy(Arc::clone(&policy))) {
+                announce(&policies, &self.settings);
+                let policies = Arc::new(policies);
+                self.workers.adopt(Arc::clone(&policies));
+                if !self.tell(|| Command::Policy(Arc::clone(&policies))) {
                     error!("a shard is too busy to hear of the new rules; send SIGHUP again");
                 }
             }
@@ -349,7 +349,7 @@ fn seats(
             limits,
             ring_sizes,
             jobs: workers.jobs(ShardId(shard)),
-            policy: workers.policy(),
+            policies: workers.policies(),
             // Known when it is seated.
             shares_cpu: false,
             memory: memory.clone(),

@@ -17,7 +17,7 @@ use super::control::{Clock, Reply};
 use super::service::Service;
 use super::settings::Settings;
 use crate::auth::{
-    shorten, Attempt, Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policy, Refusal, Throttle,
+    shorten, Attempt, Credentials, Desk, DeskOptions, Grant, Judgement, JwtError, Policies, Policy, Refusal, Throttle,
 };
 use crate::shard::{ConnectionId, ShardId};
 use crate::time::Time;
@@ -41,7 +41,7 @@ struct Client<'a> {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) connection: ConnectionId,
-    /// Of the policy it was found by.
+    /// Of the policies it was found by.
     pub(super) generation: u64,
     pub(super) answer: Result<Grant, Refusal>,
     /// How long the connection may last.
@@ -64,7 +64,7 @@ pub(super) struct Workers {
 }
 
 struct Office {
-    policy: Mutex<Arc<Policy>>,
+    policies: Mutex<Arc<Policies>>,
     desk: Mutex<Desk>,
     throttle: Mutex<Throttle>,
     service: Option<Service>,
@@ -73,7 +73,7 @@ struct Office {
 
 impl Workers {
     /// Prepares for work; nobody works before [`Workers::start`].
-    pub(super) fn new(settings: &Settings, policy: Arc<Policy>, clock: Clock) -> io::Result<Workers> {
+    pub(super) fn new(settings: &Settings, policies: Arc<Policies>, clock: Clock) -> io::Result<Workers> {
         let auth = &settings.auth;
         let mut secret = [0; 32];
         SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no random numbers"))?;
@@ -83,7 +83,7 @@ impl Workers {
             success_cache: auth.success_cache,
         };
         let office = Office {
-            policy: Mutex::new(policy),
+            policies: Mutex::new(policies),
             desk: Mutex::new(Desk::new(options, &secret)),
             throttle: Mutex::default(),
             service: auth.http_url.as_deref().map(|url| Service::new(url, auth.http_timeout)),
@@ -114,13 +114,13 @@ impl Workers {
     }
 
     /// What is judged by.
-    pub(super) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&lock(&self.office.policy))
+    pub(super) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&lock(&self.office.policies))
     }
 
     /// Judges by this from here on.
-    pub(super) fn adopt(&self, policy: Arc<Policy>) {
-        *lock(&self.office.policy) = policy;
+    pub(super) fn adopt(&self, policies: Arc<Policies>) {
+        *lock(&self.office.policies) = policies;
     }
 }
 
@@ -147,16 +147,16 @@ impl Jobs {
 
 impl Office {
     fn answer(&self, connection: ConnectionId, credentials: &Credentials) -> Answer {
-        let policy = Arc::clone(&lock(&self.policy));
+        let policies = Arc::clone(&lock(&self.policies));
         let (now, unix_s) = (self.clock.now(), unix_s());
-        let answer = self.judge(&policy, credentials, now, unix_s);
+        let answer = self.judge(&policies, credentials, now, unix_s);
         let expires = answer.as_ref().ok().and_then(|grant| grant.expires_unix_s);
         let lifetime = expires.map(|expires| Duration::from_secs(expires.saturating_sub(unix_s)));
-        Answer { connection, generation: policy.generation, answer, lifetime }
+        Answer { connection, generation: policies.generation, answer, lifetime }
     }
 
-    fn judge(&self, policy: &Policy, credentials: &Credentials, now: Time, unix_s: u64) -> Result<Grant, Refusal> {
-        let known = lock(&self.desk).before(now, policy.generation, credentials);
+    fn judge(&self, policies: &Policies, credentials: &Credentials, now: Time, unix_s: u64) -> Result<Grant, Refusal> {
+        let known = lock(&self.desk).before(now, policies.generation, credentials);
         let refused = match known {
             Ok(Some(grant)) => return Ok(grant),
             Err(refusal) => Some(refusal),
@@ -165,8 +165,8 @@ impl Office {
         let (answer, token_error) = match refused {
             Some(refusal) => (Err(refusal), None),
             None => {
-                let judged = self.examine(policy, credentials, unix_s);
-                lock(&self.desk).after(now, policy.generation, credentials, &judged.0);
+                let judged = self.examine(policies.of(credentials.listener), credentials, unix_s);
+                lock(&self.desk).after(now, policies.generation, credentials, &judged.0);
                 judged
             }
         };

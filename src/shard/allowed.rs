@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::{debug, warn};
 
-use crate::auth::{shorten, Grant, Policy};
+use crate::auth::{shorten, Grant, Policies};
 use crate::mqtt::{ProtocolVersion, Publish, QoS, ReasonCode, TopicFilter};
 use crate::router::SessionKey;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
@@ -90,14 +90,14 @@ pub(crate) fn kept(grant: Grant) -> Option<Box<Grant>> {
 
 /// New rules hold from here on, for those who are there too: who would not be let in by them any more is sent away, and its
 /// session ends. Cost: a look at each session of the shard, and for those with rules the making of new ones.
-pub(crate) fn on_policy(state: &mut State, now: Time, policy: Arc<Policy>) {
-    state.policy = Arc::clone(&policy);
+pub(crate) fn on_policy(state: &mut State, now: Time, policies: Arc<Policies>) {
+    state.policies = Arc::clone(&policies);
     let sessions: Vec<SessionKey> = state.by_client_id.values().copied().collect();
     for session in sessions {
         let Some(client) = state.client_mut(session) else { continue };
         let anonymous = Grant::default();
         let old = client.grant.as_deref().unwrap_or(&anonymous);
-        match policy.renew(old, &client.session.client_id) {
+        match policies.of(client.listener).renew(old, &client.session.client_id) {
             Some(grant) => client.grant = kept(grant),
             None => {
                 debug!(client_id = &*client.session.client_id, "is not let in by the new rules");

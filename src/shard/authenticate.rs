@@ -61,6 +61,7 @@ pub(crate) fn suspend(
         username: packet.username.map(Box::from),
         password: packet.password.map(Box::from),
         address: slot.connection.address,
+        listener: slot.connection.listener,
     };
     state.suspended.insert(id, Suspended { unread: unread.to_vec(), client_id, is_assigned, admitted: None });
     state.effects.push(Effect::Pause { connection: id });
@@ -78,7 +79,7 @@ pub(crate) fn keep_suspended(state: &mut State, now: Time, id: ConnectionId, byt
     }
 }
 
-/// The answer has come. `generation` is that of the policy it was found by, `lifetime` how long the connection may last.
+/// The answer has come. `generation` is that of the policies it was found by, `lifetime` how long the connection may last.
 pub(crate) fn on_judged(
     state: &mut State,
     now: Time,
@@ -93,10 +94,10 @@ pub(crate) fn on_judged(
     // Whoever has checked it has told; that there was no room, or that the files have changed since, only we know.
     let is_told = answer.as_ref().is_err_and(|refusal| *refusal != Refusal::Busy);
     let answer = answer.and_then(|grant| {
-        if generation == state.policy.generation {
+        if generation == state.policies.generation {
             return Ok(grant);
         }
-        state.policy.renew(&grant, &suspended.client_id).ok_or(Refusal::BadCredentials)
+        state.policy(id).renew(&grant, &suspended.client_id).ok_or(Refusal::BadCredentials)
     });
     match answer {
         Ok(grant) => {

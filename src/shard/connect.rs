@@ -79,7 +79,7 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     }
     let client_id = assigned.as_deref().unwrap_or(packet.client_id);
     let identity = state.slot(id).and_then(|slot| slot.connection.identity.as_deref());
-    match state.policy.ask(client_id, identity, packet.username, packet.password) {
+    match state.policy(id).ask(client_id, identity, packet.username, packet.password) {
         Ask::Grant(grant) => {
             admit(state, now, id, packet, assigned, Admitted { grant, ends_at: None, signature: None })
         }
@@ -127,14 +127,15 @@ pub(crate) fn admit(
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "memory is short"));
     }
     let replaced = state.by_client_id.get(client_id).and_then(|key| state.client(*key));
-    let is_replaced =
-        replaced.is_some_and(|old| old.connection.is_some() && old.username() == grant.username.as_deref());
-    if has_too_many_connections(state, grant.username.as_deref(), is_replaced) {
+    let owner = grant.owner();
+    let is_replaced = replaced.is_some_and(|old| old.connection.is_some() && old.owner() == owner);
+    if has_too_many_connections(state, owner, is_replaced) {
         state.metrics.user_connections_refused_total += 1;
         let text = "too many connections of this user";
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, text));
     }
-    let Some((session, present)) = open_session(state, now, packet, client_id, grant) else {
+    let listener = state.slot(id).map_or(0, |slot| slot.connection.listener);
+    let Some((session, present)) = open_session(state, now, packet, client_id, listener, grant) else {
         state.metrics.sessions_refused_total += 1;
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "too many sessions"));
     };
@@ -238,7 +239,7 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
             None => Fault::new(ReasonCode::ServerUnavailable, "server is shutting down"),
         });
     }
-    if packet.authentication_method.is_some_and(|method| !offers(state, method)) {
+    if packet.authentication_method.is_some_and(|method| !offers(state, id, method)) {
         // [MQTT5-4.12.0-1]
         return Err(Fault::new(ReasonCode::BadAuthenticationMethod, "the authentication method is not offered"));
     }
@@ -296,9 +297,11 @@ fn open_session(
     now: Time,
     packet: &Connect<'_>,
     client_id: &str,
+    listener: u16,
     grant: Grant,
 ) -> Option<(SessionKey, bool)> {
     let expiry_interval_s = expiry_interval_s(&state.options.limits, packet);
+    let owner = grant.owner();
     if let Some(&key) = state.by_client_id.get(client_id) {
         let old = state.client(key).and_then(|client| client.connection);
         if let Some(old) = old {
@@ -309,10 +312,11 @@ fn open_session(
         // A session that was to end with its connection has gone with it.
         if let Some(&key) = state.by_client_id.get(client_id) {
             // A session is its user's: another one with the same client identifier begins anew.
-            let is_theirs = state.client(key).is_some_and(|client| client.username() == grant.username.as_deref());
+            let is_theirs = state.client(key).is_some_and(|client| client.owner() == owner);
             if !packet.clean_start && is_theirs {
                 if let Some(client) = state.client_mut(key) {
                     client.grant = kept(grant);
+                    client.listener = listener;
                     client.session.expiry_interval_s = expiry_interval_s;
                 }
                 return Some((key, true));
@@ -334,10 +338,10 @@ fn open_session(
         shared: BTreeSet::new(),
         untold: None,
         scans: Scans::default(),
-        listener: 0,
         timer: None,
         has_work: false,
         has_ended: false,
+        listener,
         grant: kept(grant),
     });
     let key = SessionKey(u32::try_from(key).expect("the limit of sessions is below 2^32"));
@@ -358,9 +362,7 @@ fn expiry_interval_s(limits: &Limits, packet: &Connect<'_>) -> u32 {
 
 /// Ties connection and session together.
 fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, packet: &Connect<'_>) {
-    let mut listener = 0;
     if let Some(slot) = state.slot_mut(id) {
-        listener = slot.connection.listener;
         slot.session = Some(session);
         slot.connection.phase = Phase::Open;
         slot.connection.last_received = now;
@@ -369,7 +371,6 @@ fn attach(state: &mut State, now: Time, id: ConnectionId, session: SessionKey, p
     }
     if let Some(client) = state.client_mut(session) {
         client.connection = Some(id);
-        client.listener = listener;
         client.session.will = packet.will.as_ref().map(|will| Box::new(keep_will(will)));
         // [MQTT5-3.1.3-9]: a client that is back in time takes its delayed will back.
         client.session.will_due = None;

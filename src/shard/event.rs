@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Attempt, Credentials, Grant, Policy, Refusal};
+use crate::auth::{Attempt, Credentials, Grant, Policies, Refusal};
 use crate::connection::Chunk;
 use crate::message::{Landing, Message};
 use crate::router::{Interest, ShareKey, ShareWeight};
@@ -104,7 +104,7 @@ pub enum Event<'a> {
     Judged {
         /// Whose credentials.
         connection: ConnectionId,
-        /// Of the policy they were judged by.
+        /// Of the policies they were judged by.
         generation: u64,
         /// Who it is, or why it is not let in.
         answer: Result<Grant, Refusal>,
@@ -120,8 +120,8 @@ pub enum Event<'a> {
     },
     /// From now on other rules hold.
     Policy {
-        /// All of them.
-        policy: Arc<Policy>,
+        /// All of them, of all listeners.
+        policies: Arc<Policies>,
     },
     /// The process is nearer to its memory budget than before, or farther from it.
     Pressed {

@@ -56,8 +56,8 @@ pub(crate) struct Shown {
 }
 
 /// Whether a CONNECT may name this method.
-pub(crate) fn offers(state: &State, method: &str) -> bool {
-    method == SCRAM_METHOD && state.policy.scram.is_some()
+pub(crate) fn offers(state: &State, id: ConnectionId, method: &str) -> bool {
+    method == SCRAM_METHOD && state.policy(id).scram.is_some()
 }
 
 /// Begins with what a CONNECT brings, which stands at the front of `unread`.
@@ -182,7 +182,8 @@ pub(crate) fn on_weighed(state: &mut State, now: Time, id: ConnectionId, answer:
     match answer.and(shown.ok_or(Refusal::BadCredentials)) {
         Ok(shown) => {
             debug!(shard = state.options.id.0, connection = id.index, "has authenticated again");
-            let _ = send(state, id, ReasonCode::Success, &shown.signature);
+            // Who is too small for it gets none [MQTT5-3.1.2-24]; it is shorter than the challenge before it.
+            send(state, id, ReasonCode::Success, &shown.signature);
         }
         Err(refusal) => {
             state.metrics.reauthentications_refused_total += 1;
@@ -218,8 +219,9 @@ fn on_connect_weighed(
     };
     // The file may be another by now.
     let admitted = answer.and(shown.ok_or(Refusal::BadCredentials)).and_then(|Shown { username, signature }| {
-        let is_there = state.policy.scram.as_ref().is_some_and(|file| file.knows(&username));
-        let grant = state.policy.grant(Way::Scram, Some(&username), &client_id);
+        let policy = state.policy(id);
+        let is_there = policy.scram.as_ref().is_some_and(|file| file.knows(&username));
+        let grant = policy.grant(Way::Scram, Some(&username), &client_id);
         is_there.then_some(Admitted { grant, ends_at: None, signature: Some(signature) }).ok_or(Refusal::BadCredentials)
     });
     match (admitted, decode_connect(&connect)) {
@@ -236,7 +238,7 @@ fn on_connect_weighed(
 fn challenge(state: &mut State, id: ConnectionId, client_id: &str, data: Option<&[u8]>) -> Result<Stage, Fault> {
     state.budget.spend(MESSAGE_UNITS);
     let nonce = state.nonce();
-    let policy = Arc::clone(&state.policy);
+    let policy = Arc::clone(state.policy(id));
     let file = policy.scram.as_ref().ok_or(ScramError::Proof);
     match file.and_then(|file| file.begin(data.unwrap_or_default(), &nonce)) {
         Ok((exchange, message)) => {

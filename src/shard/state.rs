@@ -9,7 +9,7 @@ use std::time::Duration;
 use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
-use crate::auth::{Grant, Policy, Rules, Throttle};
+use crate::auth::{Grant, Policies, Policy, Rules, Throttle};
 use crate::config::QueueFull;
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
@@ -101,7 +101,7 @@ pub(crate) struct Client {
     pub(crate) untold: Option<FilterKey>,
     /// Retained messages still to be looked up for it.
     pub(crate) scans: Scans,
-    /// The listener its client has come to the last time: some of its bounds depend on that.
+    /// The listener its client has come to the last time: its rules and some of its bounds depend on that.
     pub(crate) listener: u16,
     /// The timer that is set for it.
     pub(crate) timer: Option<Time>,
@@ -120,9 +120,9 @@ impl Client {
         self.grant.as_ref()?.rules.as_ref()
     }
 
-    /// Whose session it is.
-    pub(crate) fn username(&self) -> Option<&str> {
-        self.grant.as_ref()?.username.as_deref()
+    /// Whose session it is; nobody's if its client is anonymous.
+    pub(crate) fn owner(&self) -> Option<(&str, u16)> {
+        self.grant.as_ref()?.owner()
     }
 
     /// Whether anything waits to be sent to it.
@@ -148,7 +148,7 @@ pub(crate) struct PendingSuback {
 pub(crate) struct State {
     pub(crate) options: ShardOptions,
     /// Who is let in and what clients may.
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policies: Arc<Policies>,
     /// Clients whose credentials are being checked.
     pub(crate) suspended: BTreeMap<ConnectionId, Suspended>,
     /// Clients that show who they are, message by message, before CONNACK.
@@ -237,7 +237,7 @@ impl State {
             effects: Vec::new(),
             dirty: Vec::new(),
             held_back: HeldBack::default(),
-            policy: Arc::default(),
+            policies: Arc::default(),
             suspended: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             renewals: BTreeMap::new(),
@@ -327,6 +327,11 @@ impl State {
         self.timers.set(TimerKey::Pace(id), slot.connection.paced_until(), None);
         self.metrics.connections_now -= 1;
         Some(slot)
+    }
+
+    /// What the listener of a connection goes by.
+    pub(crate) fn policy(&self, id: ConnectionId) -> &Arc<Policy> {
+        self.policies.of(self.slot(id).map_or(0, |slot| slot.connection.listener))
     }
 
     pub(crate) fn client(&self, key: SessionKey) -> Option<&Client> {

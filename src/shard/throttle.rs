@@ -36,8 +36,8 @@ fn count(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: u
     }
     let pace = connection.pace.get_or_insert_default();
     let own = pace.spend(now, rate, messages, bytes);
-    let username = slot.session.and_then(|key| clients.get(key.0 as usize)).and_then(|client| client.username());
-    let of_user = username.and_then(|name| users.spend(now, name, &options.limits, messages, bytes));
+    let owner = slot.session.and_then(|key| clients.get(key.0 as usize)).and_then(|client| client.owner());
+    let of_user = owner.and_then(|owner| users.spend(now, owner, &options.limits, messages, bytes));
     let Some(until) = own.max(of_user) else { return };
     let before = pace.resume_at.replace(until);
     timers.set(TimerKey::Pace(id), before, Some(until));

@@ -22,47 +22,54 @@ struct User {
 
 /// The users of a shard who have connections or subscriptions, or have sent more than they may a moment ago.
 #[derive(Debug, Default)]
-pub(crate) struct Users(BTreeMap<Box<str>, User>);
+pub(crate) struct Users {
+    /// By realm, then by name.
+    realms: BTreeMap<u16, BTreeMap<Box<str>, User>>,
+}
+
+/// A name, and the realm whose user that is.
+type Owner<'a> = (&'a str, u16);
 
 impl Users {
     /// Whether nobody has anything; who has only been fast does not count.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.values().all(|user| user.connections == 0 && user.subscriptions == 0)
+        self.realms.values().flat_map(BTreeMap::values).all(|user| user.connections == 0 && user.subscriptions == 0)
     }
 
     /// Counts what a client has sent; answers when it is to be read again if its user has sent more than that one may.
     pub(crate) fn spend(
         &mut self,
         now: Time,
-        username: &str,
+        (username, realm): Owner<'_>,
         limits: &Limits,
         messages: u64,
         bytes: u64,
     ) -> Option<Time> {
-        self.0.get_mut(username)?.pace.spend(now, limits.user_rate(), messages, bytes)
+        self.realms.get_mut(&realm)?.get_mut(username)?.pace.spend(now, limits.user_rate(), messages, bytes)
     }
 
-    fn of(&mut self, username: &str) -> &mut User {
-        if !self.0.contains_key(username) {
-            self.0.insert(username.into(), User::default());
+    fn get(&self, (username, realm): Owner<'_>) -> Option<&User> {
+        self.realms.get(&realm)?.get(username)
+    }
+
+    fn change(&mut self, now: Time, (username, realm): Owner<'_>, change: impl FnOnce(&mut User)) {
+        let users = self.realms.entry(realm).or_default();
+        if !users.contains_key(username) {
+            users.insert(username.into(), User::default());
         }
-        self.0.get_mut(username).expect("it is there now")
-    }
-
-    fn change(&mut self, now: Time, username: &str, change: impl FnOnce(&mut User)) {
-        let user = self.of(username);
+        let user = users.get_mut(username).expect("it is there now");
         change(user);
         // Who is fast does not begin anew by going and coming back.
         if user.connections == 0 && user.subscriptions == 0 && user.pace.is_full(now) {
-            self.0.remove(username);
+            users.remove(username);
         }
     }
 }
 
 /// Whether a user has as many connections as it may. `replaced`: the new one takes the place of one.
-pub(crate) fn has_too_many_connections(state: &State, username: Option<&str>, replaced: bool) -> bool {
+pub(crate) fn has_too_many_connections(state: &State, owner: Option<Owner<'_>>, replaced: bool) -> bool {
     let most = state.options.limits.user_connections_max;
-    let connections = username.and_then(|name| state.users.0.get(name)).map_or(0, |user| user.connections);
+    let connections = owner.and_then(|owner| state.users.get(owner)).map_or(0, |user| user.connections);
     most != 0 && connections - usize::from(replaced && connections > 0) >= most
 }
 
@@ -72,7 +79,7 @@ pub(crate) fn has_too_many_subscriptions(state: &State, session: SessionKey) -> 
     if most == 0 {
         return false;
     }
-    let user = state.client(session).and_then(|client| client.username()).and_then(|name| state.users.0.get(name));
+    let user = state.client(session).and_then(|client| client.owner()).and_then(|owner| state.users.get(owner));
     user.is_some_and(|user| user.subscriptions >= most)
 }
 
@@ -93,8 +100,8 @@ fn change(state: &mut State, now: Time, session: SessionKey, change: impl FnOnce
     }
     let State { clients, users, .. } = state;
     let Some(client) = clients.get(session.0 as usize) else { return };
-    if let Some(username) = client.username() {
-        users.change(now, username, change);
+    if let Some(owner) = client.owner() {
+        users.change(now, owner, change);
     }
 }
 

@@ -82,7 +82,7 @@ impl<'s> Player<'s> {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         if self.rules.take(first, rest) {
             if self.world.is_none() {
-                self.options.policy = Some(Arc::new(self.rules.policy()));
+                self.options.policies = Some(Arc::new(self.rules.policies()));
             }
             return;
         }
@@ -108,7 +108,7 @@ impl<'s> Player<'s> {
             match first {
                 "wait" => return self.wait(duration(rest)),
                 "memory" => world.press(pressure(rest)),
-                "reload" => world.adopt(self.rules.policy()),
+                "reload" => world.adopt(self.rules.policies()),
                 "drain" => {
                     world.drain();
                     self.has_epilogue = false;

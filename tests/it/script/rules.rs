@@ -1,8 +1,9 @@
 //! Who a script lets in and what its clients may.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use corecast::auth::{Acl, HashKind, PasswordFile, PasswordHash, Policy, ScramFile, Verifier};
+use corecast::auth::{Acl, HashKind, PasswordFile, PasswordHash, Policies, Policy, ScramFile, Verifier};
 
 use super::words::Words;
 
@@ -42,18 +43,18 @@ impl Rules {
     }
 
     /// What the files say now; each time it is another policy.
-    pub(super) fn policy(&mut self) -> Policy {
+    pub(super) fn policies(&mut self) -> Policies {
         self.generation += 1;
         let passwords = || PasswordFile::parse("users", self.users.as_bytes()).expect("lines of our own");
         let scram = || ScramFile::parse("scram", self.scram.as_bytes()).expect("lines of our own");
         let acl = || Acl::parse("acl", self.acl.as_bytes()).expect("the script has a valid ACL file");
-        Policy {
-            generation: self.generation,
+        let policy = Policy {
             allow_anonymous: !self.closed,
-            passwords: (!self.users.is_empty()).then(passwords),
-            scram: (!self.scram.is_empty()).then(scram),
-            acl: (!self.acl.is_empty()).then(acl),
+            passwords: (!self.users.is_empty()).then(passwords).map(Arc::new),
+            scram: (!self.scram.is_empty()).then(scram).map(Arc::new),
+            acl: (!self.acl.is_empty()).then(acl).map(Arc::new),
             ..Policy::default()
-        }
+        };
+        Policies::new(self.generation, vec![Arc::new(policy)])
     }
 }

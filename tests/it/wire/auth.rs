@@ -85,10 +85,12 @@ fn a_broken_file_keeps_the_broker_from_starting() {
     let path = file("auth-broken", "alice:plain\n");
     let config = file("auth-broken.toml", &format!("[auth]\npassword_file = {path:?}\n"));
     let words = ["-c", config.to_str().unwrap(), "--bind", "127.0.0.1:0"];
-    Program::run(&words).ends().is_refusal(1, &["auth-broken:1", "alice", "corecast passwd upgrade"]);
+    Program::run(&words)
+        .ends()
+        .is_refusal(2, &["'auth.password_file'", "auth-broken:1", "alice", "corecast passwd upgrade"]);
     let config = file("auth-none.toml", "[auth]\nacl_file = \"/no/such/file\"\n");
     let words = ["-c", config.to_str().unwrap(), "--bind", "127.0.0.1:0"];
-    Program::run(&words).ends().is_refusal(1, &["/no/such/file: cannot be read"]);
+    Program::run(&words).ends().is_refusal(2, &["'auth.acl_file'", "/no/such/file does not exist"]);
 }
 
 #[test]

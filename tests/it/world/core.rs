@@ -37,8 +37,8 @@ impl Core {
             turn_units_max: options.turn_units_max,
             seeds: Seeds { home: (options.seed, 1), topics: options.seed, own: (own, 2) },
         });
-        if let Some(policy) = &options.policy {
-            shard.handle(Time::START, Event::Policy { policy: Arc::clone(policy) });
+        if let Some(policies) = &options.policies {
+            shard.handle(Time::START, Event::Policy { policies: Arc::clone(policies) });
         }
         Core { shard, seats: Vec::new(), turn: false, dirty: Vec::new() }
     }

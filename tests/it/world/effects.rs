@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corecast::auth::{Ask, Attempt, Credentials, Judgement, Policy, Refusal};
+use corecast::auth::{Ask, Attempt, Credentials, Judgement, Policies, Refusal};
 use corecast::shard::{ConnectionId, Effect, Event, Pressure};
 
 use super::{Moving, World};
@@ -85,14 +85,15 @@ impl World {
                 return self.tell(shard, Event::Weighed { connection, answer });
             }
         };
-        let anybody = Policy::default();
-        let policy = self.options.policy.as_deref().unwrap_or(&anybody);
+        let anybody = Policies::default();
+        let policies = self.options.policies.as_deref().unwrap_or(&anybody);
+        let policy = policies.of(credentials.listener);
         let answer = match policy.judge(&credentials, 0) {
             Judgement::Grant(grant) => Ok(grant),
             Judgement::Refuse(_) | Judgement::AskService => Err(Refusal::BadCredentials),
         };
         debug_assert!(matches!(policy.ask("", None, Some(""), None), Ask::Judge), "only then is anything judged");
-        let generation = policy.generation;
+        let generation = policies.generation;
         self.tell(shard, Event::Judged { connection, generation, answer, lifetime: self.options.lifetime });
     }
 
@@ -104,11 +105,11 @@ impl World {
     }
 
     /// From now on other rules hold, everywhere.
-    pub(crate) fn adopt(&mut self, policy: Policy) {
-        let policy = Arc::new(policy);
-        self.options.policy = Some(Arc::clone(&policy));
+    pub(crate) fn adopt(&mut self, policies: Policies) {
+        let policies = Arc::new(policies);
+        self.options.policies = Some(Arc::clone(&policies));
         for shard in 0..self.cores.len() {
-            self.tell(shard, Event::Policy { policy: Arc::clone(&policy) });
+            self.tell(shard, Event::Policy { policies: Arc::clone(&policies) });
         }
     }
 }

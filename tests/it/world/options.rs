@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corecast::auth::Policy;
+use corecast::auth::Policies;
 use corecast::config::QueueFull;
 use corecast::limits::{Limits, TURN_UNITS_MAX};
 
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     pub(crate) server_reference: Option<Box<str>>,
     pub(crate) response_information: Option<Box<str>>,
     /// Who is let in and what clients may.
-    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) policies: Option<Arc<Policies>>,
     /// How long a connection may last whose credentials were checked.
     pub(crate) lifetime: Option<Duration>,
     /// Mail on its way from one shard to another; at the bound the sender's sockets are not read.
@@ -41,7 +41,7 @@ impl Options {
             queue_full: QueueFull::DropNewest,
             server_reference: None,
             response_information: None,
-            policy: None,
+            policies: None,
             lifetime: None,
             mail_max: usize::MAX,
             outbox_slack: OUTBOX_SLACK,
