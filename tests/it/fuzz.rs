@@ -1,9 +1,12 @@
 //! Bytes no client should send, in every state a connection can be in: nothing panics or hangs, what the server says
 //! stays well-formed, clients beside it notice nothing, and nothing is left once the connection is gone.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use corecast::auth::{Policies, Policy, ScramFile, Verifier};
 use corecast::limits::Limits;
 use corecast::mqtt::{next_frame, PacketType};
 use corecast::shard::Shard;
@@ -54,6 +57,9 @@ const PACKETS: &[&str] = &[
     "disconnect",
     "disconnect code=4 session_expiry=30",
     "auth code=0x18 authentication_method=m authentication_data=d",
+    "connect id=fuzz1 clean authentication_method=SCRAM-SHA-256 authentication_data=\"n,,n=alice,r=abc\"",
+    "auth code=0x18 authentication_method=SCRAM-SHA-256 authentication_data=\"c=biws,r=abc,p=AAAA\"",
+    "auth code=0x19 authentication_method=SCRAM-SHA-256 authentication_data=\"n,,n=alice,r=abc\"",
     "raw 00 00",
     "raw 20 02 00 00",
     "raw 90 03 00 01 00",
@@ -68,6 +74,8 @@ const PACKETS: &[&str] = &[
 enum Stage {
     BeforeConnect,
     InsideConnect,
+    /// It has named a method, whatever its version, and been asked for its proof if that is 5.0.
+    Challenged,
     Open,
     /// A publication of its own is not released, and one for it is not acknowledged.
     InsideQoS2,
@@ -76,8 +84,15 @@ enum Stage {
     Stalled,
 }
 
-const STAGES: [Stage; 6] =
-    [Stage::BeforeConnect, Stage::InsideConnect, Stage::Open, Stage::InsideQoS2, Stage::Lingering, Stage::Stalled];
+const STAGES: [Stage; 7] = [
+    Stage::BeforeConnect,
+    Stage::InsideConnect,
+    Stage::Challenged,
+    Stage::Open,
+    Stage::InsideQoS2,
+    Stage::Lingering,
+    Stage::Stalled,
+];
 
 #[test]
 fn any_bytes_in_any_state_disturb_nobody_and_leave_nothing() {
@@ -138,7 +153,11 @@ impl Fuzz {
             session_expiry_interval_max_s: 60,
             ..Limits::default()
         };
-        let world = World::new(Options { limits, ..Options::new(shards, seed) });
+        let verifier = Verifier::make(b"pencil", b"salt", NonZeroU32::MIN).text();
+        let scram = ScramFile::parse("scram", format!("alice:{verifier}\n").as_bytes()).expect("a line of our own");
+        let policy = Policy { scram: Some(Arc::new(scram)), ..Policy::default() };
+        let policies = Some(Arc::new(Policies::new(1, vec![Arc::new(policy)])));
+        let world = World::new(Options { limits, policies, ..Options::new(shards, seed) });
         Fuzz { world, rng: Rng::new(!seed), sockets: Vec::new(), seed: Seed { shards, seed } }
     }
 
@@ -207,15 +226,19 @@ impl Fuzz {
         let id = self.rng.below(4);
         let clean = if self.rng.chance(2) { "clean" } else { "" };
         let mut connect = packet(level, &format!("connect id=fuzz{id} {clean}"));
+        if matches!(stage, Stage::Challenged) {
+            let method = "authentication_method=SCRAM-SHA-256 authentication_data=\"n,,n=alice,r=abc\"";
+            connect = packet(level, &format!("connect id=fuzz{id} {clean} {method}"));
+        }
         let say = |fuzz: &mut Fuzz, text: &str| fuzz.world.send(socket, &packet(level, text));
         match stage {
             Stage::BeforeConnect => return,
             Stage::InsideConnect => connect.truncate(self.rng.below(connect.len())),
-            Stage::Open | Stage::InsideQoS2 | Stage::Lingering | Stage::Stalled => {}
+            Stage::Challenged | Stage::Open | Stage::InsideQoS2 | Stage::Lingering | Stage::Stalled => {}
         }
         self.world.send(socket, &connect);
         match stage {
-            Stage::BeforeConnect | Stage::InsideConnect | Stage::Open => {}
+            Stage::BeforeConnect | Stage::InsideConnect | Stage::Challenged | Stage::Open => {}
             Stage::InsideQoS2 => {
                 say(self, "subscribe id=1 fuzz/# q2");
                 say(self, "publish fuzz/own q2 id=9 \"open\"");
@@ -280,7 +303,8 @@ impl Fuzz {
         }
     }
 
-    /// What came back can be cut into packets, begins with CONNACK and has no second one, and nothing follows DISCONNECT.
+    /// What came back can be cut into packets, begins with CONNACK, or one AUTH and CONNACK, and has no second one, and nothing
+    /// follows DISCONNECT.
     fn check_answers(&mut self, socket: SocketId) {
         let mut bytes = Vec::new();
         self.world.take_received(socket, &mut bytes);
@@ -291,7 +315,8 @@ impl Fuzz {
             rest = &rest[frame.total_bytes..];
         }
         let count = |wanted| types.iter().filter(|seen| **seen == wanted).count();
-        assert!(types.first().is_none_or(|first| *first == PacketType::Connack), "{types:?}");
+        let begins = if types.first() == Some(&PacketType::Auth) { &types[1..] } else { &types[..] };
+        assert!(begins.first().is_none_or(|first| *first == PacketType::Connack), "{types:?}");
         assert!(count(PacketType::Connack) <= 1, "{types:?}");
         let goodbye = types.iter().position(|seen| *seen == PacketType::Disconnect);
         assert!(goodbye.is_none_or(|at| at + 1 == types.len()), "{types:?}");

@@ -164,13 +164,21 @@ fn mqtt5_3_1_2_30_nothing_but_auth_and_disconnect_comes_before_connack() {
 
 #[test]
 fn malformed_packets_before_connack_are_said_to_be_so() {
-    for bytes in ["f1 00", "f0 8000", "f0 01 18", "f0 02 18 00", "00 00", "f0 ffffffff", "e0 01 03"] {
+    for (bytes, code) in [
+        ("f1 00", "0x81"),
+        ("f0 8000", "0x81"),
+        ("f0 01 18", "0x81"),
+        ("f0 02 18 00", "0x82"),
+        ("00 00", "0x81"),
+        ("f0 ffffffff", "0x81"),
+        ("e0 01 03", "0x81"),
+    ] {
         check(&format!(
             r#"scram alice=pencil
                a: connect id=a clean authentication_method=SCRAM-SHA-256 authentication_data="n,,n=alice,r=abc"
                a< auth code=0x18 ..
                a: raw {bytes}
-               a< connack sp=0 code=_ ..
+               a< connack sp=0 code={code} ..
                a closed
                metric protocol_errors_total=1 connects_accepted_total=0"#
         ));
