@@ -80,6 +80,7 @@ fn take(state: &mut State, are_cut: bool) {
     for _ in 0..state.waiting.len() {
         let Some(waiting) = state.waiting.pop_front() else { break };
         let id = connection(waiting.completion.tag());
+        // Several may have been cut: while memory is short one may not be read on though the turn is not spent.
         if last.iter().any(|cut| connection(cut.completion.tag()) == id) {
             last.push(waiting);
             continue;
