@@ -52,6 +52,7 @@ pub(crate) fn set_of(claim: &Value) -> Option<Set> {
 /// What is asked is JSON that says what the client said, whatever that was.
 fn question(text: &str, password: &[u8]) {
     let credentials = Credentials {
+        listener: 0,
         client_id: Box::from(text),
         username: Some(Box::from(text)),
         password: Some(Box::from(password)),

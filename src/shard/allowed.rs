@@ -7,11 +7,12 @@ use tracing::{debug, warn};
 use crate::auth::{shorten, Grant, Policies};
 use crate::mqtt::{ProtocolVersion, Publish, QoS, ReasonCode, TopicFilter};
 use crate::router::SessionKey;
+use crate::shard::client::Client;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
 use crate::shard::fault::Fault;
 use crate::shard::publish::Sender;
-use crate::shard::state::{Client, State};
+use crate::shard::state::State;
 use crate::time::Time;
 
 /// Whether a client may publish to a topic; counts and tells if it may not.

@@ -17,6 +17,7 @@ use crate::router::SessionKey;
 use crate::session::{Session, Will};
 use crate::shard::allowed::kept;
 use crate::shard::authenticate::{refuse, suspend, tell, Admitted};
+use crate::shard::client::Client;
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::ending::end_session;
@@ -26,7 +27,7 @@ use crate::shard::fault::Fault;
 use crate::shard::filters::FilterSums;
 use crate::shard::members::set_members_connected;
 use crate::shard::scans::Scans;
-use crate::shard::state::{patience, Client, State};
+use crate::shard::state::{patience, State};
 use crate::shard::users::{has_too_many_connections, note_connection};
 use crate::time::Time;
 

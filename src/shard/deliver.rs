@@ -6,12 +6,13 @@ use crate::mqtt::{encode_acknowledgement, PacketId, PacketType, PublishHead, QoS
 use crate::router::{Scanned, SessionKey, ShareKey};
 use crate::session::{Delivery, Identifiers, Inflight, Next, Overflow};
 use crate::shard::allowed::may_read;
+use crate::shard::client::Client;
 use crate::shard::event::ConnectionId;
 use crate::shard::pen::{is_too_large, Pen, Target};
 use crate::shard::pressure::count_dropped;
 use crate::shard::publication::Publication;
 use crate::shard::publish::pass_on;
-use crate::shard::state::{Client, State};
+use crate::shard::state::State;
 use crate::time::Time;
 
 /// A queue is emptied and retained messages are looked up while fewer bytes than this wait for the socket: enough for

@@ -1,6 +1,6 @@
 //! The tables of one core. The flows beside this file (connect, publish, ...) change them; nobody else does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hasher;
 use std::mem;
 use std::sync::Arc;
@@ -9,28 +9,28 @@ use std::time::Duration;
 use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
-use crate::auth::{Grant, Policies, Policy, Rules, Throttle};
-use crate::config::QueueFull;
+use crate::auth::{Policies, Policy, Throttle};
 use crate::connection::{ChunkPool, Connection, Phase};
 use crate::limits::{Limits, SHARDS_MAX};
 use crate::message::Stamp;
 use crate::metrics::Metrics;
 use crate::mqtt::ProtocolVersion;
-use crate::router::{FilterKey, Route, Router, SessionKey};
-use crate::session::{QueueBounds, Session};
+use crate::router::{Route, Router, SessionKey};
+use crate::session::QueueBounds;
 use crate::shard::authenticate::Suspended;
 use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
+use crate::shard::client::Client;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
 use crate::shard::exchange::{Exchanging, Stage};
 use crate::shard::fan_outs::FanOuts;
-use crate::shard::filters::FilterSums;
 use crate::shard::held_back::HeldBack;
 use crate::shard::known::Known;
+use crate::shard::options::ShardOptions;
 use crate::shard::pressure::{outbox_bytes_max, Shortage};
 use crate::shard::recent::Recent;
-use crate::shard::scans::{ScanNumber, Scans};
+use crate::shard::scans::ScanNumber;
 use crate::shard::series::Workbench;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::shard::users::Users;
@@ -40,42 +40,6 @@ use crate::time::Time;
 /// Spare outbox buffers one shard keeps.
 const SPARE_CHUNKS_MAX: usize = 1024;
 
-/// How one shard is to work.
-#[derive(Clone, Debug)]
-pub struct ShardOptions {
-    /// Which shard it is.
-    pub id: ShardId,
-    /// How many there are, at most 64.
-    pub shards: u8,
-    /// Its bounds.
-    pub limits: Limits,
-    /// Those for clients of the listeners beside the plain one, in order.
-    pub listener_limits: Vec<Limits>,
-    /// What gives way when a session's queue is full.
-    pub queue_full: QueueFull,
-    /// Told to 5.0 clients when the process ends, so that they go elsewhere [MQTT5-4.11].
-    pub server_reference: Option<Box<str>>,
-    /// Given to 5.0 clients that ask for it [MQTT5-3.2.2.3.15].
-    pub response_information: Option<Box<str>>,
-    /// In front of the client identifiers we make.
-    pub assigned_client_id_prefix: Box<str>,
-    /// Units of work in one turn, [`TURN_UNITS_MAX`](crate::limits::TURN_UNITS_MAX) but where a test wants turns cut short.
-    pub turn_units_max: u32,
-    /// Keys and seeds.
-    pub seeds: Seeds,
-}
-
-/// Keys and seeds of one shard.
-#[derive(Clone, Copy, Debug)]
-pub struct Seeds {
-    /// Chooses a client identifier's home; the same on all shards and over restarts.
-    pub home: (u64, u64),
-    /// Hashes filters and topics; the same on all shards.
-    pub topics: u64,
-    /// Makes client identifiers nobody can guess; secret, another on each shard.
-    pub own: (u64, u64),
-}
-
 /// A connection in its slot.
 pub(crate) struct Slot {
     pub(crate) generation: u32,
@@ -84,52 +48,6 @@ pub(crate) struct Slot {
     pub(crate) connection: Connection,
     /// What it has published to; nothing before its first PUBLISH.
     pub(crate) known: Option<Box<Known>>,
-}
-
-/// A session and what ties it to the other rooms.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) session: Session,
-    pub(crate) connection: Option<ConnectionId>,
-    /// All its filters, shared ones included.
-    pub(crate) subscriptions: BTreeSet<FilterKey>,
-    /// What they come to.
-    pub(crate) filter_sums: FilterSums,
-    /// Those of them that are shared.
-    pub(crate) shared: BTreeSet<FilterKey>,
-    /// The first of them that has not been told whether the client is connected.
-    pub(crate) untold: Option<FilterKey>,
-    /// Retained messages still to be looked up for it.
-    pub(crate) scans: Scans,
-    /// The listener its client has come to the last time: its rules and some of its bounds depend on that.
-    pub(crate) listener: u16,
-    /// The timer that is set for it.
-    pub(crate) timer: Option<Time>,
-    /// Whether it stands in `State::work`.
-    pub(crate) has_work: bool,
-    /// Nobody's any more: it is only being taken apart.
-    pub(crate) has_ended: bool,
-    /// Whose it is and what that one may; none of an anonymous client that may everything.
-    pub(crate) grant: Option<Box<Grant>>,
-}
-
-impl Client {
-    /// What it may; `None`: everything.
-    #[inline]
-    pub(crate) fn rules(&self) -> Option<&Rules> {
-        self.grant.as_ref()?.rules.as_ref()
-    }
-
-    /// Whose session it is; nobody's if its client is anonymous.
-    pub(crate) fn owner(&self) -> Option<(&str, u16)> {
-        self.grant.as_ref()?.owner()
-    }
-
-    /// Whether anything waits to be sent to it.
-    #[inline]
-    pub(crate) fn is_owed(&self) -> bool {
-        self.session.inflight.has_unsent() || !self.session.queue.is_empty() || !self.scans.is_empty()
-    }
 }
 
 /// A SUBACK that waits until every shard knows what is wanted here.
