@@ -115,7 +115,9 @@ pub(crate) fn may_go_on(state: &mut State, now: Time, id: ConnectionId, partial:
     }
 }
 
-/// A packet before CONNACK.
+/// A packet before CONNACK. Kept out of the way of all other packets, which pass the place it is called at.
+#[cold]
+#[inline(never)]
 pub(crate) fn on_packet_before_connack(
     state: &mut State,
     now: Time,
@@ -155,6 +157,8 @@ fn go_on(state: &mut State, now: Time, id: ConnectionId, frame: &Frame, body: &[
 ///
 /// # Errors
 /// It has not authenticated like that before, or it is not its turn.
+#[cold]
+#[inline(never)]
 pub(crate) fn on_auth(state: &mut State, id: ConnectionId, session: SessionKey, auth: &Auth<'_>) -> Result<(), Fault> {
     let Some(client) = state.client(session) else { return Ok(()) };
     let Some(grant) = client.grant.as_ref().filter(|grant| grant.way == Way::Scram) else {
@@ -295,6 +299,8 @@ fn send(state: &mut State, id: ConnectionId, reason: ReasonCode, data: &[u8]) ->
 }
 
 /// What is wrong before CONNACK is said by it.
+#[cold]
+#[inline(never)]
 pub(crate) fn give_up(state: &mut State, now: Time, id: ConnectionId, fault: Fault) {
     state.metrics.protocol_errors_total += 1;
     refuse_connect(state, now, id, fault);
