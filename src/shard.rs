@@ -103,8 +103,8 @@ impl Shard {
     /// been done. Of other events nothing is left.
     pub fn handle(&mut self, now: Time, event: Event<'_>) -> Option<usize> {
         match event {
-            Event::Received { connection, bytes } => return self.on_received(now, connection, bytes),
-            Event::Landed { connection, landing, count } => self.on_landed(now, connection, landing, count),
+            Event::Received { connection, bytes } => return self.state.on_received(now, connection, bytes),
+            Event::Landed { connection, landing, count } => self.state.on_landed(now, connection, landing, count),
             Event::Flushed { connection, chunk } => on_flushed(&mut self.state, now, connection, chunk),
             Event::Mail { from, mail } => {
                 let begin = Beginning::of(&self.state);

@@ -43,6 +43,7 @@ impl Scene {
                 id,
                 shards,
                 limits: Limits::default(),
+                listener_limits: Vec::new(),
                 queue_full: QueueFull::DropNewest,
                 server_reference: None,
                 response_information: None,

@@ -122,17 +122,7 @@ pub(crate) fn admit(
         let text = "maximum packet size is too small for CONNACK";
         return refuse_connect(state, now, id, Fault::new(ReasonCode::ImplementationSpecificError, text));
     }
-    // Who comes for what it is owed makes room.
-    if state.is_refusing() && !state.by_client_id.contains_key(client_id) {
-        state.metrics.connects_refused_memory_total += 1;
-        return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, "memory is short"));
-    }
-    let replaced = state.by_client_id.get(client_id).and_then(|key| state.client(*key));
-    let owner = grant.owner();
-    let is_replaced = replaced.is_some_and(|old| old.connection.is_some() && old.owner() == owner);
-    if has_too_many_connections(state, owner, is_replaced) {
-        state.metrics.user_connections_refused_total += 1;
-        let text = "too many connections of this user";
+    if let Some(text) = lack_of_room(state, client_id, &grant) {
         return refuse_connect(state, now, id, Fault::new(ReasonCode::QuotaExceeded, text));
     }
     let listener = state.slot(id).map_or(0, |slot| slot.connection.listener);
@@ -167,6 +157,22 @@ pub(crate) fn admit(
         client.session.inflight.restart();
     }
     pump(state, now, session);
+}
+
+/// Why there is no room for a client, if so; counts it.
+fn lack_of_room(state: &mut State, client_id: &str, grant: &Grant) -> Option<&'static str> {
+    // Who comes for what it is owed makes room.
+    if state.is_refusing() && !state.by_client_id.contains_key(client_id) {
+        state.metrics.connects_refused_memory_total += 1;
+        return Some("memory is short");
+    }
+    let replaced = state.by_client_id.get(client_id).and_then(|key| state.client(*key));
+    let is_replaced = replaced.is_some_and(|old| old.connection.is_some() && old.owner() == grant.owner());
+    if has_too_many_connections(state, grant.owner(), is_replaced) {
+        state.metrics.user_connections_refused_total += 1;
+        return Some("too many connections of this user");
+    }
+    None
 }
 
 /// Answers a CONNECT that cannot be accepted, then parts from the client.

@@ -167,6 +167,7 @@ pub(crate) fn is_fanning_out(state: &State, id: ConnectionId) -> bool {
 }
 
 /// Gives a publication to all its receivers on this shard, as far as the turn has work for that.
+#[inline]
 pub(crate) fn deliver_local(
     state: &mut State,
     now: Time,
@@ -243,6 +244,8 @@ fn owner(state: &State, source: Source) -> Option<Owner> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn begin(state: &mut State, now: Time, owner: Owner, what: What, route: &Route) {
     state.metrics.publish_cut_total += 1;
     let is_first = state.fan_outs.queue.is_empty();
@@ -252,6 +255,7 @@ fn begin(state: &mut State, now: Time, owner: Owner, what: What, route: &Route) 
     }
 }
 
+#[inline]
 fn give(state: &mut State, now: Time, publication: &mut Publication<'_>, route: &Route, range: Range<usize>) {
     for receiver in &route.receivers()[range] {
         let target = Target {

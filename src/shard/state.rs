@@ -141,6 +141,8 @@ impl State {
         let ShardOptions { limits, listener_limits, .. } = &options;
         let is_paced = |limits: &Limits| limits.rate().is_limited() || limits.user_rate().is_limited();
         let paces = is_paced(limits) || listener_limits.iter().any(is_paced);
+        // Until others come everybody is trusted, wherever he has come to.
+        let policies = Policies::new(0, vec![Arc::default(); 1 + listener_limits.len()]);
         State {
             router: Router::new(options.id.0, options.shards, topics),
             clients: Table::default(),
@@ -155,7 +157,7 @@ impl State {
             effects: Vec::new(),
             dirty: Vec::new(),
             held_back: HeldBack::default(),
-            policies: Arc::default(),
+            policies: Arc::new(policies),
             suspended: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             renewals: BTreeMap::new(),

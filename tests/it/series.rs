@@ -273,14 +273,16 @@ impl House {
     }
 
     fn receive(&mut self, socket: Socket, bytes: &[u8]) {
-        let shard = &mut self.shards[socket.shard];
         let mut rest = bytes;
         loop {
+            let shard = &mut self.shards[socket.shard];
             shard.begin_turn();
             match shard.handle(self.now, Event::Received { connection: socket.connection, bytes: rest }) {
                 Some(left) => rest = &rest[rest.len() - left..],
                 None => return,
             }
+            // A publication that was cut goes on with the ticks, and its publisher is not read before.
+            self.tick();
         }
     }
 

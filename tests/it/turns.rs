@@ -206,6 +206,7 @@ fn a_retained_publication_that_is_cut_comes_once_to_those_who_subscribe_meanwhil
     for units in [1, 5] {
         check(&format!(
             r#"
+            shards 1
             turn_units {units}
             {crowd}
             p: connected v=5 id=p clean
@@ -336,7 +337,8 @@ fn one_publication_does_its_units_in_each_turn_and_others_go_on() {
         assert!(answered.is_none() || shard.is_spent(), "others are read as long as the turn is not spent");
         shard.handle(Time::START, Event::Tick);
         let now = sent(&shard);
-        assert!(now - last <= 1000, "{} in one turn", now - last);
+        // What a tick may do in any case is an eighth.
+        assert!(now - last <= 1125, "{} in one turn", now - last);
         last = now;
     }
     while left.is_some() || sent(&shard) < 5000 {

@@ -180,7 +180,7 @@ fn user_connections_max_counts_the_clients_of_one_user_and_a_takeover_is_none_mo
            a< disconnect code=0x8e ..
            a closed
            f: connect v=4 id=f clean username=alice password=secret
-           f< connack sp=0 code=3
+           f< connack sp=0 code=0x88
            f closed
            b: close
            g: connected id=g clean username=alice password=secret

@@ -1,6 +1,6 @@
 //! The built program, with its streams read by threads so that it never waits for us nor we for it without a deadline.
 
-use std::fs::{read_dir, write};
+use std::fs::write;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -102,17 +102,6 @@ impl Program {
         let start = line.find("127.0.0.1:").expect("the address is named");
         let address: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
         address.parse().expect("an address")
-    }
-
-    /// Lets it have no open file more: every number below the bound is taken.
-    #[track_caller]
-    pub(super) fn gets_no_more_files(&self) {
-        let pid = self.child.id();
-        let names = read_dir(format!("/proc/{pid}/fd")).expect("it runs").filter_map(Result::ok);
-        let numbers: Vec<u32> = names.filter_map(|name| name.file_name().to_str()?.parse().ok()).collect();
-        let files = (0..).find(|number| !numbers.contains(number)).expect("it has not all");
-        let words = [format!("--pid={pid}"), format!("--nofile={files}:{files}")];
-        assert!(Command::new("prlimit").args(words).status().expect("prlimit is there").success());
     }
 
     /// Sends a signal, such as `TERM`.

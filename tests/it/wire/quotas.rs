@@ -109,14 +109,15 @@ fn strangers_beyond_the_open_files_are_refused_and_nobody_is_in_want_of_one() {
 
 #[test]
 fn who_comes_when_no_open_file_is_left_is_closed_and_nothing_spins() {
-    let mut program = Program::run(&["--bind", "127.0.0.1:0", "--shards", "1"]);
+    // Files it has been given leave it fewer than it thinks: those it keeps for refusals are not all there.
+    let before = "ulimit -n 300 && for file in {20..219}; do eval \"exec $file</dev/null\"; done && exec";
+    let mut program = Program::run_below(before, &["--bind", "127.0.0.1:0", "--shards", "1"]);
     let address = program.listens();
     let mut inside = Caller::connected(address, 5, "id=inside clean");
-    let leaving = Caller::connected(address, 5, "id=leaving clean");
-    program.gets_no_more_files();
-    for _ in 0..10 {
-        assert!(!Caller::open(address, 5).is_let_in("id=late clean"));
-    }
+    // They say nothing, so they stay as long as they can.
+    let strangers: Vec<Caller> = (0..120).map(|_| Caller::open(address, 5)).collect();
+    let mut one_more = Caller::open(address, 5);
+    one_more.ends_somehow();
     inside.pings();
     program.signal("USR1");
     let report = program.says("report");
@@ -124,9 +125,9 @@ fn who_comes_when_no_open_file_is_left_is_closed_and_nothing_spins() {
         let value = report.split([' ', '"']).find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in {report}"))
     };
-    assert_eq!(count("over_files_total"), 10);
-    assert!((10..=30).contains(&count("accept_errors_total")), "{report}");
-    drop(leaving);
+    let (closed, errors) = (count("over_files_total"), count("accept_errors_total"));
+    assert!(closed > 0 && errors >= closed && errors <= 2 * closed + 1, "{report}");
+    drop(strangers);
     assert!((0..MANY).any(|_| Caller::open(address, 5).is_let_in("id=late clean")), "there is room again");
     inside.pings();
 }
