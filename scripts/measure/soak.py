@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 from statistics import median
 
@@ -34,6 +35,9 @@ CHURN = (
 # The memory of the last third of the rounds may lie so much above that of the second third.
 GROWTH_MAX = 0.05
 GROWTH_BYTES_MAX = 1 << 20
+# What a slope of the second half of the rounds is called growth for: it is above zero for certain, and so many bytes over
+# that half.
+CERTAIN = 1.96
 # Before the memory is looked at: longer than Corecast waits before it gives memory back.
 SETTLE_S = 12.0
 ROUNDS_MIN = 6
@@ -50,7 +54,8 @@ examples:
   scripts/soak --cores 0,1 --rate 20000 two shards, more traffic
 
 Memory grows if the median after the last third of the rounds is more than {GROWTH_MAX:.0%} and 1 MiB above that after the
-second third. Exit code 0: it did not grow and all was true; 1: else; 2: bad flags."""
+second third; or if its slope over the second half of the rounds is above zero with its whole interval of 95 %, and more
+than 1 MiB over that half. Exit code 0: it did not grow and all was true; 1: else; 2: bad flags."""
 
 
 @dataclass
@@ -160,16 +165,46 @@ def grows(before, after):
     return after - before > max(GROWTH_MAX * before, GROWTH_BYTES_MAX)
 
 
+@dataclass
+class Slope:
+    """Bytes a round over the second half of the rounds: the median of the slopes between any two, with the interval that the
+    true one is in with 95 %, if the rounds do not depend on each other."""
+
+    median: float
+    lowest: float
+    highest: float
+    rounds: int
+
+    @property
+    def is_growth(self):
+        return self.lowest > 0 and self.median * self.rounds > GROWTH_BYTES_MAX
+
+    def words(self):
+        low, middle, high = (f"{amount / 1024:+.1f}" for amount in (self.lowest, self.median, self.highest))
+        return f"Over the last {self.rounds} rounds it changed by {middle} KiB a round (95 %: {low} to {high})."
+
+
+def slope(looks):
+    """After Theil and Sen, the interval by Kendall's count of inversions: a step or two do not turn it."""
+    half = [look.pss_bytes for look in looks[len(looks) // 2 :]]
+    count = len(half)
+    slopes = sorted((half[two] - half[one]) / (two - one) for one in range(count) for two in range(one + 1, count))
+    margin = CERTAIN * sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    lowest = max(0, int((len(slopes) - margin) / 2))
+    highest = min(len(slopes) - 1, int((len(slopes) + margin) / 2) + 1)
+    return Slope(median(slopes), slopes[lowest], slopes[highest], count)
+
+
 def summary(happened, entry, arguments, facts):
     """The text, and whether all is well."""
     found = growth(happened.looks)
     is_true = happened.steady.get("is_true", False) and not happened.failures
+    has_grown = found is not None and (grows(*found) or slope(happened.looks).is_growth)
     if found is None:
         verdict = f"**Cannot tell**: fewer than {ROUNDS_MIN} rounds."
-    elif grows(*found):
-        verdict = f"**Memory grew**: {mib(found[0])} after the second third of the rounds, {mib(found[1])} after the last."
     else:
-        verdict = f"**Memory did not grow**: {mib(found[0])} after the second third of the rounds, {mib(found[1])} after the last."
+        verdict = f"**Memory {'grew' if has_grown else 'did not grow'}**: {mib(found[0])} after the second third of the rounds, "
+        verdict += f"{mib(found[1])} after the last. {slope(happened.looks).words()}"
     latency = happened.steady.get("latency") or {}
     lines = [
         f"# Soak of {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}",
@@ -192,7 +227,7 @@ def summary(happened, entry, arguments, facts):
         f"Commit {facts['commit']}. Repeat it: `{PROG} --minutes {arguments.minutes:g} --rate {arguments.rate}`.",
         "",
     ]
-    return "\n".join(lines), is_true and found is not None and not grows(*found)
+    return "\n".join(lines), is_true and found is not None and not has_grown
 
 
 def mib(amount):

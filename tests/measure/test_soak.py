@@ -5,7 +5,7 @@ import unittest
 
 import made
 from measure.options import UsageError
-from measure.soak import Look, Soak, growth, grows, soak, summary
+from measure.soak import Look, Soak, growth, grows, slope, soak, summary
 
 MIB = 1 << 20
 FACTS = {"cpu": "a CPU", "kernel": "6", "commit": "abc"}
@@ -34,6 +34,23 @@ class Growth(unittest.TestCase):
         self.assertTrue(grows(1000 * MIB, 1051 * MIB))
 
 
+class Slopes(unittest.TestCase):
+    def test_the_second_half_counts_and_its_interval_is_around_it(self):
+        found = slope(looks(*[50] * 20, *[9 + 0.5 * number for number in range(20)]))
+        self.assertEqual((found.lowest, found.median, found.highest, found.rounds), (0.5 * MIB, 0.5 * MIB, 0.5 * MIB, 20))
+        self.assertTrue(found.is_growth)
+
+    def test_noise_and_a_step_are_not_growth(self):
+        noise = [9, 9.6, 8.7, 9.3, 9.1, 8.8, 9.4, 9.2, 8.9, 9.5]
+        self.assertFalse(slope(looks(*noise * 2)).is_growth)
+        self.assertFalse(slope(looks(*noise, *noise[:-1], 19)).is_growth)
+
+    def test_a_steady_little_is_not_growth_until_it_is_a_mebibyte(self):
+        little, much = ([9 + each * number for number in range(20)] for each in (0.1, 0.11))
+        self.assertFalse(slope(looks(*little)).is_growth)
+        self.assertTrue(slope(looks(*much)).is_growth)
+
+
 class Words(unittest.TestCase):
     def test_steady_and_true_is_good(self):
         text, is_good = told(Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": True}))
@@ -46,6 +63,7 @@ class Words(unittest.TestCase):
             (Soak(looks(9, 9, 9, 9, 19, 19), [], {"is_true": True}), "**Memory grew**: 9.00 MiB"),
             (Soak(looks(9, 9, 9, 9, 9, 9), ["round 2, conn: lost"], {"is_true": True}), "- **round 2, conn: lost**"),
             (Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": False}), "did not grow"),
+            (Soak(looks(*[90 + 0.2 * number for number in range(24)]), [], {"is_true": True}), "+204.8 KiB a round"),
             (Soak(looks(9, 9), [], {"is_true": True}), "**Cannot tell**"),
         ):
             text, is_good = told(happened)
