@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use corecast::cli;
 use corecast::config::Config;
 use corecast::limits::TURN_UNITS_MAX;
-use corecast::runtime::{self, CountingAllocator, ExitReason, Settings};
+use corecast::runtime::{self, refuse_huge_pages, CountingAllocator, ExitReason, Settings};
 use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
 
 /// The budget is minded by what it counts.
@@ -16,6 +16,8 @@ use corecast::shard::{Seeds, Shard, ShardId, ShardOptions};
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
+    // Before there is much memory: what a huge page holds already stays in it.
+    refuse_huge_pages();
     let check = |config: &Config| Ok(runtime::check_files(&config.auth, &config.listeners)?);
     cli::main(args_os(), check, serve)
 }

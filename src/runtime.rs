@@ -47,6 +47,7 @@ pub use self::heap::CountingAllocator;
 pub use self::mailbox::{mailboxes, Batch, Mailbox};
 pub use self::policy::check_files;
 pub use self::settings::Settings;
+pub use self::system::refuse_huge_pages;
 
 /// Runs the broker until it is told to end by a signal: SIGTERM or SIGINT drains it, a second one ends it at once.
 /// `make_shard` is called once on each shard's own thread, with the shard and the number of shards. To be called before

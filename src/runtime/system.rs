@@ -177,6 +177,15 @@ pub(super) fn give_memory_back(at_once: bool) {
     unsafe { libmimalloc_sys::mi_collect(at_once) }
 }
 
+/// Has the system back this process's memory with small pages only, from now on. A huge page is resident as a whole while
+/// any of it is used, and the system makes huge pages again of what the allocator has given back in parts. A system that
+/// cannot be told so goes on as it is used to.
+pub fn refuse_huge_pages() {
+    let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    // SAFETY: sets a flag of the process; it takes no pointer.
+    unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, yes, unused, unused, unused) };
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -194,6 +203,15 @@ mod tests {
     fn root_is_known_and_nobody_else_by_a_name_that_is_none() {
         assert_eq!((user(c"root").expect("asked"), group(c"root").expect("asked")), (Some(0), Some(0)));
         assert_eq!((user(c"no such user").ok(), group(c"no such group").ok()), (Some(None), Some(None)));
+    }
+
+    #[test]
+    fn huge_pages_are_refused() {
+        refuse_huge_pages();
+        let unused: libc::c_ulong = 0;
+        // SAFETY: reads a flag of the process; it takes no pointer.
+        let is_set = unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, unused, unused, unused, unused) };
+        assert_eq!(is_set, 1);
     }
 
     #[test]
