@@ -194,6 +194,13 @@ impl Router {
         }
     }
 
+    /// Frees the room that only searches have needed.
+    pub fn give_back(&mut self) {
+        self.room = Room::default();
+        self.found = Vec::new();
+        self.merge.give_back(self.plain.is_empty());
+    }
+
     /// The key of a filter that some session here is subscribed to.
     pub fn key_of(&self, filter: TopicFilter<'_>) -> Option<FilterKey> {
         match filter.share() {

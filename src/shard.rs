@@ -22,6 +22,7 @@ mod exchange;
 mod fan_outs;
 mod fault;
 mod filters;
+mod give_back;
 mod held_back;
 mod known;
 mod mail;
@@ -56,12 +57,11 @@ use self::allowed::on_policy;
 use self::authenticate::on_judged;
 use self::connect::on_opened;
 use self::disconnect::on_closed;
-use self::encoder::Encoder;
 use self::exchange::on_weighed;
+use self::give_back::give_back;
 use self::held_back::{note_fan_out, take_dirty, Beginning};
 use self::mail::on_mail;
 use self::pressure::on_pressure;
-use self::series::Workbench;
 use self::slow::on_flushed;
 use self::state::State;
 use self::work::{on_drain, on_tick};
@@ -140,10 +140,8 @@ impl Shard {
 
     /// Frees what is only kept to be used again: some of it has grown with the largest burst there ever was. To be called
     /// now and then.
-    pub fn give_back(&mut self) {
-        self.state.pool.give_back();
-        self.state.encoder = Encoder::default();
-        self.state.workbench = Workbench::default();
+    pub fn give_back(&mut self, now: Time) {
+        give_back(&mut self.state, now);
     }
 
     /// Everything that waits for a connection's socket; nothing while an earlier chunk is still out.

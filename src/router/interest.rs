@@ -78,6 +78,9 @@ impl PeerInterest {
                 if *mask == 0 {
                     self.masks.remove(number as usize);
                     self.wildcard.remove(filter);
+                    if self.masks.is_empty() {
+                        self.masks = Slab::new();
+                    }
                 }
             }
         }

@@ -107,6 +107,14 @@ impl Merge {
         }
     }
 
+    /// Frees room. What knows each session stays, unless nobody is subscribed any more: the next search would need it.
+    pub(super) fn give_back(&mut self, is_unused: bool) {
+        self.identifiers = Vec::new();
+        if is_unused {
+            *self = Merge::default();
+        }
+    }
+
     /// Lets the counter of turns begin again two turns from now.
     #[cfg(test)]
     pub(super) fn wrap_soon(&mut self) {

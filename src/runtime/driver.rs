@@ -192,14 +192,22 @@ impl Driver {
         self.acceptors.arm(&mut self.state);
         let is_short = self.state.pressure != Pressure::None;
         if self.givebacks.are_due(self.state.now, has_worked, is_short) {
-            self.state.shard.give_back();
             // A shard that has fallen silent does not need soon what it has freed.
-            give_memory_back(is_short || !has_worked);
+            self.give_back(is_short || !has_worked);
         }
         let metrics = self.state.shard.metrics();
         let publications = metrics.publish_received_total + metrics.mail_publish_received_total;
         self.stays.end(self.clock.now(), publications, &mut self.state.counters);
         Ok(())
+    }
+
+    /// Frees what only waits to be used again, and asks the allocator to give it back to the system.
+    fn give_back(&mut self, at_once: bool) {
+        self.state.give_back();
+        self.mailbox.give_back();
+        self.arrivals.shrink_to_fit();
+        self.mail_left.shrink_to_fit();
+        give_memory_back(at_once);
     }
 
     /// Hands in the last turn's operations and sleeps if there is nothing to do. Answers whether it may have slept.

@@ -162,6 +162,17 @@ impl<M, S> Mailbox<M, S> {
         true
     }
 
+    /// Frees the batches that are only kept to be used again: each has grown with the largest burst it ever carried. To be
+    /// called now and then.
+    pub fn give_back(&mut self) {
+        for outgoing in self.outgoing.iter_mut().flatten() {
+            while outgoing.returned.try_recv().is_ok() {}
+            outgoing.filling.mail.shrink_to_fit();
+            outgoing.filling.sockets.shrink_to_fit();
+            outgoing.spilled.shrink_to_fit();
+        }
+    }
+
     /// Says that this core is about to sleep. False: it must not, there is mail.
     pub fn try_sleep(&self) -> bool {
         self.sleepers[self.me].sleeping.store(true, Ordering::SeqCst);
@@ -302,6 +313,25 @@ mod tests {
         one.batch_for(1).mail.push(8);
         one.post(|_| {});
         assert!(one.batch_for(1).mail.capacity() >= 1000);
+    }
+
+    #[test]
+    fn batches_that_have_come_back_are_freed_when_memory_is_given_back() {
+        let (mut one, mut other) = two(4);
+        for _ in 0..4 {
+            one.batch_for(1).mail.reserve(1000);
+            one.batch_for(1).mail.push(7);
+            one.post(|_| {});
+        }
+        assert_eq!(taken(&mut other), [7; 4]);
+        one.batch_for(1).mail.push(8);
+        one.give_back();
+        for number in [8, 9, 10, 11] {
+            assert!(one.batch_for(1).mail.capacity() <= 4, "{number}");
+            one.batch_for(1).mail.push(number);
+            one.post(|_| {});
+        }
+        assert_eq!(taken(&mut other), [8, 8, 9, 10, 11], "what waits to be posted is kept");
     }
 
     #[test]

@@ -270,6 +270,19 @@ impl Ring {
         self.buffers.widen();
     }
 
+    /// Frees what only waits to be used again: places of sends, and the receive buffers, unless some are in use.
+    pub(super) fn give_back(&mut self) {
+        self.sends.give_back();
+        self.backlog.shrink_to_fit();
+        self.landings.shrink_to_fit();
+        // Completions happen in `enter` alone (deferred task work); so if none waits, the kernel is at none of the buffers,
+        // and those that completions do not own are all in its table.
+        let is_all_collected = !self.uring.submission().cq_overflow() && self.uring.completion().is_empty();
+        if is_all_collected {
+            self.buffers.narrow();
+        }
+    }
+
     /// Whether the kernel may have a buffer left to receive into.
     pub(super) fn has_free_buffers(&self) -> bool {
         self.buffers.has_free()

@@ -44,6 +44,12 @@ impl HeldBack {
     pub(crate) fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
+
+    /// Frees room that is not needed.
+    pub(crate) fn give_back(&mut self) {
+        self.connections.shrink_to_fit();
+        self.fan_outs.shrink_to_fit();
+    }
 }
 
 /// Where the dirty list and the budget stand when an event comes.

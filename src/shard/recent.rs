@@ -41,6 +41,12 @@ struct Note {
     mailed: PeerSet,
 }
 
+impl Note {
+    fn is_old(&self, now: Time) -> bool {
+        self.at + KEPT_FOR < now
+    }
+}
+
 impl Recent {
     /// Remembers a publication, for those of `shards` that it has not been `mailed`. Answers whether the next one of this turn
     /// may be worth remembering, too.
@@ -78,7 +84,7 @@ impl Recent {
     /// Remembers a publication and who has been mailed it. What is too old is forgotten.
     fn note(&mut self, now: Time, message: Message, mailed: PeerSet) {
         self.noted += 1;
-        while self.notes.len() >= NOTES_MAX || self.notes.front().is_some_and(|note| note.at + KEPT_FOR < now) {
+        while self.notes.len() >= NOTES_MAX || self.notes.front().is_some_and(|note| note.is_old(now)) {
             self.notes.pop_front();
         }
         self.notes.push_back(Note { at: now, message, mailed });
@@ -87,6 +93,12 @@ impl Recent {
     /// A publication to `topic` has been mailed to all peers, wanted or not: those before it must not come behind it.
     fn forget(&mut self, topic: &str) {
         self.notes.retain(|note| note.message.topic_bytes() != topic.as_bytes());
+    }
+
+    /// Forgets what is too old, and frees its room.
+    pub(crate) fn give_back(&mut self, now: Time) {
+        self.notes.retain(|note| !note.is_old(now));
+        self.notes.shrink_to_fit();
     }
 
     /// The publications after `since` that a peer has missed though it wanted their topics already then, in order; each is
@@ -173,5 +185,9 @@ mod tests {
         assert_eq!(recent.notes.len(), NOTES_MAX);
         recent.note(at(2) + KEPT_FOR + KEPT_FOR, message("a"), PeerSet::EMPTY);
         assert_eq!(recent.notes.len(), 1);
+        recent.give_back(at(2) + KEPT_FOR * 3);
+        assert_eq!(recent.notes.len(), 1, "not too old yet");
+        recent.give_back(at(3) + KEPT_FOR * 3);
+        assert_eq!((recent.notes.len(), recent.notes.capacity()), (0, 0));
     }
 }

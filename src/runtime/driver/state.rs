@@ -294,6 +294,21 @@ impl State {
         self.ended.push_back((self.now + self.limits.linger_timeout, connection));
     }
 
+    /// Frees what only waits to be used again.
+    pub(super) fn give_back(&mut self) {
+        self.shard.give_back(self.now);
+        self.ring.give_back();
+        self.spare = Vec::new();
+        self.effects.shrink_to_fit();
+        self.dirty.shrink_to_fit();
+        self.starved.shrink_to_fit();
+        self.resumed.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.ended.shrink_to_fit();
+        self.handshakes.shrink_to_fit();
+        self.departures.shrink_to_fit();
+    }
+
     /// Closes the connections that have not taken their answers in time.
     pub(super) fn close_ended(&mut self) {
         while let Some(&(_, connection)) = self.ended.front().filter(|(deadline, _)| *deadline <= self.now) {

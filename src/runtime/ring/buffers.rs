@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::mem;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -27,6 +28,8 @@ pub(super) struct BufferRing {
     tail: u16,
     /// Buffers that completions own.
     lent: usize,
+    /// There have not been enough since [`BufferRing::narrow`] was last called.
+    was_short: bool,
 }
 
 impl BufferRing {
@@ -43,14 +46,38 @@ impl BufferRing {
             let address = table.start.as_ptr() as u64;
             uring.submitter().register_buf_ring_with_flags(address, count, group, 0)?;
         }
-        let mut buffers = BufferRing { table, memory, count, circulating: 0, buffer_bytes, tail: 0, lent: 0 };
+        let mut buffers =
+            BufferRing { table, memory, count, circulating: 0, buffer_bytes, tail: 0, lent: 0, was_short: false };
         buffers.circulate(CIRCULATING_MIN);
         Ok(buffers)
     }
 
     /// The kernel has found no buffer: twice as many circulate from now on, as far as there are so many.
     pub(super) fn widen(&mut self) {
+        self.was_short = true;
         self.circulate(self.circulating.saturating_mul(2));
+    }
+
+    #[cfg(test)]
+    pub(super) fn circulating(&self) -> u16 {
+        self.circulating
+    }
+
+    /// Gives the memory of the buffers back to the system if more circulate than at the start, and lets half of them go if
+    /// there have been enough. Does nothing while completions own some.
+    ///
+    /// To be called only while the kernel is at none of them, and no completion waits that owns one.
+    pub(super) fn narrow(&mut self) {
+        let was_short = mem::take(&mut self.was_short);
+        if self.lent > 0 || self.circulating <= CIRCULATING_MIN {
+            return;
+        }
+        let wanted = if was_short { self.circulating } else { (self.circulating / 2).max(CIRCULATING_MIN) };
+        self.memory.empty();
+        // All are in the table, the oldest entry where the kernel takes the next: they are written anew from there on.
+        self.tail = self.tail.wrapping_sub(self.circulating);
+        self.circulating = 0;
+        self.circulate(wanted);
     }
 
     fn circulate(&mut self, wanted: u16) {
@@ -121,6 +148,13 @@ impl Pages {
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         Ok(Pages { start, bytes })
+    }
+
+    /// Gives the memory back to the system; it is zeroes from then on. Should the system refuse, nothing has changed.
+    fn empty(&mut self) {
+        // SAFETY: exactly the mapping made by `map`, which nobody reads or writes meanwhile: zeroes are as good as what was
+        // there.
+        unsafe { libc::madvise(self.start.as_ptr().cast(), self.bytes, libc::MADV_DONTNEED) };
     }
 }
 

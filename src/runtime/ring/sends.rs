@@ -105,6 +105,12 @@ impl Sends {
         }
     }
 
+    /// Frees the places and tables that no send needs.
+    pub(super) fn give_back(&mut self) {
+        self.sending.shrink_to_fit();
+        self.spare_tables = Vec::new();
+    }
+
     fn fail(&mut self, key: SendKey, error: i32) -> Sent {
         drop(self.take(key));
         Sent::Failed(error)

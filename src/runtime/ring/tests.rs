@@ -28,6 +28,13 @@ fn gather(ring: &mut Ring, count: usize) -> Vec<Completion> {
     all
 }
 
+fn gather_some(ring: &mut Ring) -> Vec<Completion> {
+    let mut some = Vec::new();
+    ring.enter(Wait::AtMost(Duration::from_millis(100))).expect("entered");
+    ring.collect(&mut some, usize::MAX);
+    some
+}
+
 #[test]
 fn a_tag_comes_back_as_it_went() {
     for (operation, index) in OPERATIONS.into_iter().zip([0, 1, 77, TAG_INDEX_MAX, 5, 6, 7, 8, 9, 10, 11]) {
@@ -72,6 +79,51 @@ fn buffers_are_used_again_and_again_without_mixing_up_their_bytes() {
         assert_eq!(completion.tag(), tag(Operation::ReceiveOnce, round & 1));
         assert_eq!(ring.bytes(&completion), round.to_le_bytes());
         ring.recycle(completion);
+    }
+}
+
+/// A receive is armed all the while: it must find its bytes in whatever buffers circulate.
+#[test]
+fn buffers_that_a_burst_has_needed_are_given_back_and_no_byte_is_lost_by_it() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = Ring::new(RingSizes { completions: 1024, buffers: 256, ..SIZES }).expect("a ring");
+    let arm = |ring: &mut Ring| ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    arm(&mut ring);
+    // Nobody gives a buffer back, so that all of them are needed in the end.
+    near.write_all(&[7; 256 * 8]).expect("written");
+    let mut held = Vec::new();
+    while held.len() < 256 {
+        for completion in gather_some(&mut ring) {
+            match completion.result() {
+                Err(libc::ENOBUFS) => {
+                    ring.add_buffers();
+                    arm(&mut ring);
+                }
+                result => {
+                    assert_eq!(result, Ok(8));
+                    held.push(completion);
+                }
+            }
+        }
+    }
+    ring.give_back();
+    assert_eq!(ring.buffers.circulating(), 256, "they are in use");
+    assert!(held.iter().all(|completion| ring.bytes(completion) == [7; 8]));
+    held.into_iter().for_each(|completion| ring.recycle(completion));
+    for (round, circulating) in (0..).zip([256, 128, 64, 64]) {
+        assert_eq!(ring.buffers.circulating(), circulating);
+        for number in 0..300u64 {
+            let bytes = (round * 1000 + number).to_le_bytes();
+            near.write_all(&bytes).expect("written");
+            for completion in gather(&mut ring, 1) {
+                assert_eq!(ring.bytes(&completion), bytes);
+                if !completion.is_going_on() {
+                    arm(&mut ring);
+                }
+                ring.recycle(completion);
+            }
+        }
+        ring.give_back();
     }
 }
 
