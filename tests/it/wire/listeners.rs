@@ -32,7 +32,7 @@ impl House {
             text.push_str(&format!("[[listener]]\nbind = [\"127.0.0.1:0\"]\n{listener}\n"));
         }
         let config = file(&format!("{name}.toml"), &text);
-        let mut program = Program::run(&["-c", config.to_str().unwrap(), "--shards", "2"]);
+        let mut program = Program::run(&["-c", config.to_str().expect("it is text"), "--shards", "2"]);
         let lines = (0..=listeners.len()).map(|_| program.says("let in")).collect();
         let addresses = (0..=listeners.len()).map(|_| program.listens()).collect();
         House { program, addresses, lines }

@@ -28,7 +28,8 @@ fn users(name: &str, users: &[&str]) -> PathBuf {
 
 fn serve(name: &str, users: &Path, rest: &str) -> (Program, SocketAddr) {
     let config = file(&format!("{name}.toml"), &format!("[auth]\nscram_file = {users:?}\n{rest}"));
-    let mut program = Program::run(&["-c", config.to_str().unwrap(), "--bind", "127.0.0.1:0", "--shards", "2"]);
+    let mut program =
+        Program::run(&["-c", config.to_str().expect("it is text"), "--bind", "127.0.0.1:0", "--shards", "2"]);
     let address = program.listens();
     (program, address)
 }
