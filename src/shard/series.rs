@@ -86,6 +86,10 @@ pub(crate) fn on_series(
     let Some(Known { topic, memory }) = known.as_deref_mut() else { return Ok(0) };
     let changes = state.router.changes();
     let Some(receivers) = memory.receivers(changes) else { return Ok(0) };
+    if state.budget.is_long(receivers) {
+        // Even one of them has to be cut.
+        return Ok(0);
+    }
     let affordable = packets_of(state.budget.left(), bytes[0], receivers);
     let count_max = if memory.has_peers() { affordable.min(MAILED_MAX) } else { affordable };
     let packet_bytes_max = state.slot(sender.id).map_or(0, |slot| slot.connection.packet_bytes_max);
