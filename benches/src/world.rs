@@ -23,6 +23,8 @@ pub struct World {
     dirty: Vec<ConnectionId>,
     effects: Vec<Effect>,
     connections: u32,
+    /// Names of connections that have ended, to be used again.
+    vacant: Vec<ConnectionId>,
     written_bytes: usize,
     /// Bytes that a turn had no work left for, and where they begin; they come first in the next.
     cut: Vec<(Client, Vec<u8>, usize)>,
@@ -64,6 +66,7 @@ impl World {
             dirty: Vec::with_capacity(1024),
             effects: Vec::new(),
             connections: 0,
+            vacant: Vec::new(),
             written_bytes: 0,
             cut: Vec::new(),
         }
@@ -99,6 +102,52 @@ impl World {
         let opened = Event::Opened { connection, origin: Origin::default(), admitted: true };
         self.shards[shard].handle(self.now, opened);
         Client { shard, connection }
+    }
+
+    /// A client comes at `shard` with these bytes, of which CONNECT is the first packet, and goes to its home. All shards know
+    /// on return what it has said. Its connection has the name of one that has left, if there is any.
+    pub fn arrive(&mut self, shard: usize, bytes: &[u8]) -> Client {
+        let mut client = self.open_again(shard);
+        self.receive(client, bytes);
+        let mut effects = Vec::new();
+        self.shards[shard].take_effects(&mut effects);
+        for effect in effects {
+            if let Effect::Move { to, unread, .. } = effect {
+                self.vacant.push(next_user(client.connection));
+                client = self.open_again(usize::from(to.0));
+                self.receive(client, &unread);
+            }
+        }
+        self.end_turn();
+        client
+    }
+
+    /// A client closes its connection; all shards know on return.
+    pub fn leave(&mut self, client: Client) {
+        self.close(client);
+        self.vacant.push(next_user(client.connection));
+        self.end_turn();
+    }
+
+    /// Time passes in which nobody says anything.
+    pub fn sleep(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        self.end_turn();
+        // What became due may have left mail.
+        self.end_turn();
+    }
+
+    /// The shards free what they only keep to use it again.
+    pub fn give_back(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.give_back(self.now));
+        self.mail.shrink_to_fit();
+        self.dirty.shrink_to_fit();
+        self.effects.shrink_to_fit();
+    }
+
+    /// The shards.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
     }
 
     /// A connection breaks.
@@ -177,6 +226,12 @@ impl World {
         mem::take(&mut self.written_bytes)
     }
 
+    fn open_again(&mut self, shard: usize) -> Client {
+        let Some(connection) = self.vacant.pop() else { return self.open(shard) };
+        self.shards[shard].handle(self.now, Event::Opened { connection, origin: Origin::default(), admitted: true });
+        Client { shard, connection }
+    }
+
     /// Gives each shard the mail that waits for it; answers whether there was any.
     fn exchange_mail(&mut self) -> bool {
         let mut any = false;
@@ -195,6 +250,11 @@ impl World {
         }
         any
     }
+}
+
+/// The same place, for whoever comes next.
+fn next_user(connection: ConnectionId) -> ConnectionId {
+    ConnectionId { generation: connection.generation.wrapping_add(1), ..connection }
 }
 
 /// What a client with no more than a name says: a session that ends with its connection.
