@@ -343,7 +343,10 @@ impl Caller {
     /// The stream ends here, if need be with a reset: what was sent may not have been read.
     #[track_caller]
     pub(super) fn ends_somehow(&mut self) {
-        let ended = self.read(&mut [0]);
+        let mut ended = self.read(&mut [0]);
+        while ended.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+            ended = self.read(&mut [0]);
+        }
         let is_end =
             matches!(ended, Ok(0)) || ended.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
         assert!(is_end, "the end of the stream is wanted, not {ended:?}");
