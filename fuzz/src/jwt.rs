@@ -61,7 +61,9 @@ fn stranger(keys: &JwtKeys, file: &[u8], token: &[u8], asked: &str) {
     let (header, claims) = (BASE64.decode(header).unwrap_or_default(), BASE64.decode(claims).unwrap_or_default());
     let header: Value = serde_json::from_slice(&header).expect("a header is JSON");
     let algorithm = header["alg"].as_str().expect("it names an algorithm");
-    let is_public = file.windows(11).any(|window| window == b"-----BEGIN ");
+    // In a set of keys such words are a member that nobody knows.
+    let is_set = str::from_utf8(file).is_ok_and(|text| text.trim_start().starts_with('{'));
+    let is_public = !is_set && file.windows(11).any(|window| window == b"-----BEGIN ");
     assert!(!is_public || !algorithm.starts_with("HS"), "a public key is no secret");
     assert!(header.get("crit").is_none());
     assert!(header.to_string().contains(' ') || is_token(token) || !token.starts_with(b"eyJ"));
