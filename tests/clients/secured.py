@@ -104,8 +104,8 @@ class Place:
             "a wrong password": (who("alice", "guess"), BAD_CREDENTIALS, wrong | {"username": "alice"}),
             "an unknown user": (who("mallory", PASSWORD), BAD_CREDENTIALS, wrong | {"username": "mallory"}),
             "nobody's name": (tls, NOT_LET_IN, wrong | {"reason": "anonymous clients are not allowed"}),
-            "an expired token": (who("alice", expired), BAD_CREDENTIALS, wrong | {"token": "it has expired (exp)"}),
-            "a forged token": (who("alice", forged), BAD_CREDENTIALS, wrong | {"token": "its signature is wrong"}),
+            "an expired token": (who("alice", expired), BAD_CREDENTIALS, wrong | {"error": "token: it has expired (exp)"}),
+            "a forged token": (who("alice", forged), BAD_CREDENTIALS, wrong | {"error": "token: its signature is wrong"}),
             "no certificate": (mutual, None, {"message": "refused", "reason": "no certificate"}),
             "a stranger's certificate": (
                 dataclasses.replace(mutual, certificate=self.stranger[0], key=self.stranger[1]),
@@ -219,6 +219,8 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     signal.signal(signal.SIGALRM, on_alarm)
+    # The broker warns of secrets that others can read.
+    os.umask(0o077)
     tally = Tally()
     kits = {"mosquitto": Mosquitto, "paho": Paho, "mqtt.js": lambda endpoint: MqttJs(endpoint, arguments.modules)}
     with tempfile.TemporaryDirectory() as folder:
