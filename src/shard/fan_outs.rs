@@ -25,8 +25,8 @@ const COPIED_PER_UNIT: usize = 1024;
 /// Receivers whose sessions, connections and outboxes a cache has room for: beyond, each delivery is several misses.
 const WARM_MAX: usize = 4096;
 
-/// Units of work for those.
-const COLD_UNITS: usize = 2;
+/// Units of work for reaching one of more.
+const COLD_UNITS: usize = 3;
 
 /// Places in lists of receivers that may wait on one shard, 16 bytes each. While there are more, nothing is read and no mail
 /// is taken, and what cannot be held back so (wills) is not cut.
@@ -134,7 +134,7 @@ impl FanOut {
     fn units(&self) -> usize {
         match &self.what {
             What::One(message) => units(message.payload().len(), self.route.receivers().len()),
-            What::Many(series) => series_units(series),
+            What::Many(series) => series_units(series, self.route.receivers().len()),
         }
     }
 
@@ -188,16 +188,16 @@ pub(crate) fn deliver_local(
     give(state, now, publication, route, 0..receivers);
 }
 
-/// Takes a series that a peer has mailed, if it has to be cut; answers whether it has.
-pub(crate) fn cut_mailed_series(
+/// Takes a series, if it has to be cut; answers whether it has.
+pub(crate) fn cut_series(
     state: &mut State,
     now: Time,
     series: &MailedSeries,
     units: usize,
     route: &Route,
-    peer: u8,
+    source: Source,
 ) -> bool {
-    let Some(owner) = must_be_cut(state, Source::Peer(peer), units) else { return false };
+    let Some(owner) = must_be_cut(state, source, units) else { return false };
     begin(state, now, owner, What::Many(series.clone()), route);
     true
 }
@@ -270,10 +270,19 @@ fn give(state: &mut State, now: Time, publication: &mut Publication<'_>, route: 
     }
 }
 
+/// Units of work for reaching one of so many receivers.
+#[inline]
+pub(crate) fn reaching_units(receivers: usize) -> usize {
+    if receivers > WARM_MAX {
+        COLD_UNITS
+    } else {
+        1
+    }
+}
+
 /// Units of work for one delivery: copying a large payload takes longer than all the rest, and so does reaching for what no
 /// cache holds. From [`SHARED_PAYLOAD_BYTES_MIN`] on a payload is not copied.
 #[inline]
 fn units(payload_bytes: usize, receivers: usize) -> usize {
-    let reaching = if receivers > WARM_MAX { COLD_UNITS } else { 0 };
-    1 + reaching + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
+    reaching_units(receivers) + payload_bytes.min(SHARED_PAYLOAD_BYTES_MIN) / COPIED_PER_UNIT
 }

@@ -20,7 +20,7 @@ use crate::shard::allowed::may_read;
 use crate::shard::copies::Copies;
 use crate::shard::deliver::{deliver, pump};
 use crate::shard::event::Mail;
-use crate::shard::fan_outs::cut_mailed_series;
+use crate::shard::fan_outs::{cut_series, reaching_units, Source};
 use crate::shard::fault::Fault;
 use crate::shard::known::Known;
 use crate::shard::pen::Target;
@@ -86,11 +86,9 @@ pub(crate) fn on_series(
     let Some(Known { topic, memory }) = known.as_deref_mut() else { return Ok(0) };
     let changes = state.router.changes();
     let Some(receivers) = memory.receivers(changes) else { return Ok(0) };
-    if state.budget.is_long(receivers) {
-        // Even one of them has to be cut.
-        return Ok(0);
-    }
-    let affordable = packets_of(state.budget.left(), bytes[0], receivers);
+    // Even one of them has to be cut; then each receiver gets as many as peers would.
+    let is_long = state.budget.is_long(receivers);
+    let affordable = if is_long { MAILED_MAX } else { packets_of(state.budget.left(), bytes[0], receivers) };
     let count_max = if memory.has_peers() { affordable.min(MAILED_MAX) } else { affordable };
     let packet_bytes_max = state.slot(sender.id).map_or(0, |slot| slot.connection.packet_bytes_max);
     let found = Series::find(sender.version, topic, bytes, count_max, packet_bytes_max, SHARED_PAYLOAD_BYTES_MIN);
@@ -98,12 +96,12 @@ pub(crate) fn on_series(
     state.metrics.publish_received_total += series.count as u64;
     state.metrics.publish_received_payload_bytes_total += series.payload_bytes as u64;
     match memory.recall(changes) {
-        Some(route) => publish_series(state, now, sender, &series, route),
+        Some(route) => publish_series(state, now, sender, &series, route, is_long),
         None => {
             let Ok(name) = TopicName::parse(topic) else { return Ok(0) };
             let mut route = mem::take(&mut state.route);
             state.router.route(name, Some(sender.session), &mut route);
-            publish_series(state, now, sender, &series, &route);
+            publish_series(state, now, sender, &series, &route, is_long);
             state.route = route;
         }
     }
@@ -127,8 +125,8 @@ pub(crate) fn publish_mailed_series(state: &mut State, now: Time, peer: u8, mail
     let mut route = mem::take(&mut state.route);
     state.router.route_local(topic, &mut route);
     let receivers = route.receivers().len();
-    let spent = receivers * series_units(mailed);
-    if !cut_mailed_series(state, now, mailed, spent, &route, peer) {
+    let spent = receivers * series_units(mailed, receivers);
+    if !cut_series(state, now, mailed, spent, &route, Source::Peer(peer)) {
         state.budget.spend(spent);
         give(state, now, &series, *stamp, &route, 0..receivers);
     }
@@ -143,23 +141,32 @@ pub(crate) fn give_series(state: &mut State, now: Time, mailed: &MailedSeries, r
 }
 
 /// What one receiver of it costs, in units of work.
-pub(crate) fn series_units(mailed: &MailedSeries) -> usize {
+pub(crate) fn series_units(mailed: &MailedSeries, receivers: usize) -> usize {
     let is_copied = mailed.packets.first().is_some_and(|first_byte| Series::is_copied(*first_byte));
-    units(mailed.count, is_copied)
+    units(mailed.count, is_copied, receivers)
 }
 
-fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<'_>, route: &Route) {
+fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<'_>, route: &Route, is_long: bool) {
     debug_assert!(route.shared().is_empty(), "members of shared subscriptions take turns");
     let mut stamp = state.next_stamp(now);
     stamp.time += series.count as u64 - 1;
     state.last_stamp = stamp.time;
     let receivers = route.receivers().len();
-    state.budget.spend(receivers * units(series.count, series.qos == QoS::AtMostOnce));
-    give(state, now, series, stamp, route, 0..receivers);
+    let spent = receivers * units(series.count, series.qos == QoS::AtMostOnce, receivers);
     let peers = route.peers();
-    if !peers.is_empty() {
-        let (has_properties, count) = (series.has_properties, series.count);
-        let mailed = MailedSeries { packets: series.bytes.into(), has_properties, count, stamp };
+    let (has_properties, count) = (series.has_properties, series.count);
+    let mailed = (is_long || !peers.is_empty()).then(|| MailedSeries {
+        packets: series.bytes.into(),
+        has_properties,
+        count,
+        stamp,
+    });
+    let long = mailed.as_ref().filter(|_| is_long);
+    if !long.is_some_and(|long| cut_series(state, now, long, spent, route, Source::Session(sender.session))) {
+        state.budget.spend(spent);
+        give(state, now, series, stamp, route, 0..receivers);
+    }
+    if let Some(mailed) = mailed {
         for peer in peers.iter() {
             state.metrics.mail_publish_sent_total += count as u64;
             state.post(peer, Mail::Series { series: mailed.clone() });
@@ -179,8 +186,8 @@ fn publish_series(state: &mut State, now: Time, sender: Sender, series: &Series<
 }
 
 /// Units of work for one receiver.
-fn units(count: usize, is_copied: bool) -> usize {
-    1 + if is_copied { count / COPIED_PER_UNIT } else { count }
+fn units(count: usize, is_copied: bool, receivers: usize) -> usize {
+    reaching_units(receivers) + if is_copied { count / COPIED_PER_UNIT } else { count }
 }
 
 /// Gives a series to some receivers of this shard. `stamp` is that of the last one.
