@@ -286,7 +286,8 @@ counters! {
     turns_total,
     /// Time the cores were awake, without the kernel's work for the rings, in microseconds.
     busy_us_total,
-    /// Publications, of clients and of other cores, that stayed at most 50 us from when they could first be seen to the end of the turn that handed them out.
+    /// Publications, of clients and of other cores, that stayed at most 50 us from when they could first be seen to the end
+    /// of the turn that handed them out.
     stays_to_50us_total,
     /// Publications, of clients and of other cores, that stayed longer than that and at most 100 us.
     stays_to_100us_total,

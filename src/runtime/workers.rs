@@ -129,9 +129,7 @@ impl Jobs {
     pub(super) fn try_add(&self, connection: ConnectionId, credentials: Box<Credentials>) -> bool {
         self.sender.try_send(Job { shard: self.shard, connection, credentials }).is_ok()
     }
-}
 
-impl Jobs {
     /// Says at once whether what a client has shown lets it in; no work waits for it.
     pub(super) fn weigh(&self, attempt: &Attempt, now: Time) -> Result<(), Refusal> {
         let answer = lock(&self.office.desk).weigh(now, attempt);
