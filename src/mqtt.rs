@@ -33,7 +33,7 @@ pub use self::connect::{connect_version, decode_connect, Connect, Will};
 pub use self::disconnect::{Auth, Disconnect};
 pub use self::error::DecodeError;
 pub use self::forwarded::Forwarded;
-pub use self::frame::{next_frame, next_header, Frame};
+pub use self::frame::{next_frame, next_header, next_header_across, Frame};
 pub use self::packet::{decode, decode_head, Packet};
 pub use self::properties::{Properties, PropertyBuffer, PropertyIter};
 pub use self::property::Property;

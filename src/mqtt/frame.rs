@@ -63,6 +63,23 @@ pub fn next_header(buffer: &[u8], packet_bytes_max: u32) -> Result<Option<Frame>
     Ok(Some(Frame { first_byte, header_bytes, total_bytes }))
 }
 
+/// Bytes of the longest fixed header.
+const HEADER_BYTES_MAX: usize = 5;
+
+/// Like [`next_header`], of a packet of which `partial` has come before `bytes`.
+///
+/// # Errors
+/// The same.
+pub fn next_header_across(partial: &[u8], bytes: &[u8], packet_bytes_max: u32) -> Result<Option<Frame>, DecodeError> {
+    let mut head = [0; HEADER_BYTES_MAX];
+    let mut count = 0;
+    for (byte, came) in head.iter_mut().zip(partial.iter().chain(bytes)) {
+        *byte = *came;
+        count += 1;
+    }
+    next_header(&head[..count], packet_bytes_max)
+}
+
 /// The packet type, if the flags are those this version wants with it.
 pub(super) fn check_first_byte(version: ProtocolVersion, first_byte: u8) -> Result<PacketType, DecodeError> {
     if !FIRST_BYTE_IS_VALID[usize::from(first_byte)] {
@@ -91,7 +108,7 @@ fn long_length(buffer: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
             return Ok(Some((index + 2, value)));
         }
     }
-    if buffer.len() < 5 {
+    if buffer.len() < HEADER_BYTES_MAX {
         Ok(None)
     } else {
         Err(DecodeError::RemainingLength)
@@ -154,6 +171,22 @@ mod tests {
             packet.push(0xFF);
             assert_eq!(next_frame(&packet, u32::MAX), Ok(Some(frame)), "what follows does not matter");
         }
+    }
+
+    #[test]
+    fn a_header_that_comes_in_two_parts_is_read_as_a_whole_one() {
+        for packet in
+            [&[0x30, 0x00, 1, 2][..], &[0x30, 0x81, 0x80, 0x01, 5, 6, 7], &[0x30, 0x80, 0x80, 0x80, 0x80], &[0x00]]
+        {
+            for cut in 0..=packet.len() {
+                for packet_bytes_max in [u32::MAX, 10] {
+                    let (partial, bytes) = packet.split_at(cut);
+                    let whole = next_header(packet, packet_bytes_max);
+                    assert_eq!(next_header_across(partial, bytes, packet_bytes_max), whole, "{packet:?} at {cut}");
+                }
+            }
+        }
+        assert_eq!(next_header_across(&[0x30], &[], u32::MAX), Ok(None));
     }
 
     #[test]

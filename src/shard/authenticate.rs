@@ -19,17 +19,29 @@ use crate::time::Time;
 pub(crate) struct Suspended {
     /// All that has come, from the first byte of CONNECT on.
     unread: Vec<u8>,
-    client_id: Box<str>,
-    /// Whether that was made for it.
-    is_assigned: bool,
+    pub(crate) named: Named,
     /// Who it is; none until that is known.
     pub(crate) admitted: Option<Admitted>,
 }
 
-impl Suspended {
+/// The client identifier by which a client is asked about.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) client_id: Box<str>,
+    /// Whether that was made for it.
+    is_assigned: bool,
+}
+
+impl Named {
+    pub(crate) fn new(packet: &Connect<'_>, assigned: Option<String>) -> Named {
+        let is_assigned = assigned.is_some();
+        let client_id = assigned.map_or_else(|| Box::from(packet.client_id), String::into_boxed_str);
+        Named { client_id, is_assigned }
+    }
+
     /// The client identifier made for it, since the answer depended on it.
-    pub(crate) fn assigned(&self) -> Option<String> {
-        self.is_assigned.then(|| String::from(&*self.client_id))
+    pub(crate) fn assigned(self) -> Option<String> {
+        self.is_assigned.then(|| String::from(self.client_id))
     }
 }
 
@@ -54,23 +66,22 @@ pub(crate) fn suspend(
     let Some(slot) = state.slot_mut(id) else { return };
     slot.connection.phase = Phase::AwaitingVerdict;
     slot.connection.paused = true;
-    let is_assigned = assigned.is_some();
-    let client_id: Box<str> = assigned.map_or_else(|| Box::from(packet.client_id), String::into_boxed_str);
+    let named = Named::new(packet, assigned);
     let credentials = Credentials {
-        client_id: client_id.clone(),
+        client_id: named.client_id.clone(),
         username: packet.username.map(Box::from),
         password: packet.password.map(Box::from),
         address: slot.connection.address,
         listener: slot.connection.listener,
     };
-    state.suspended.insert(id, Suspended { unread: unread.to_vec(), client_id, is_assigned, admitted: None });
+    state.suspended.insert(id, Suspended { unread: unread.to_vec(), named, admitted: None });
     state.effects.push(Effect::Pause { connection: id });
     state.effects.push(Effect::Judge { connection: id, credentials: Box::new(credentials) });
 }
 
 /// Bytes that were on their way when reading stopped: they come behind what waits.
 pub(crate) fn keep_suspended(state: &mut State, now: Time, id: ConnectionId, bytes: &[u8]) {
-    let most = state.options.limits.packet_bytes_max as usize;
+    let most = state.packet_bytes_max(id) as usize;
     let Some(suspended) = state.suspended.get_mut(&id) else { return };
     suspended.unread.extend_from_slice(bytes);
     if suspended.unread.len() > most.saturating_mul(2) {
@@ -97,7 +108,7 @@ pub(crate) fn on_judged(
         if generation == state.policies.generation {
             return Ok(grant);
         }
-        state.policy(id).renew(&grant, &suspended.client_id).ok_or(Refusal::BadCredentials)
+        state.policy(id).renew(&grant, &suspended.named.client_id).ok_or(Refusal::BadCredentials)
     });
     match answer {
         Ok(grant) => {
@@ -112,7 +123,7 @@ pub(crate) fn on_judged(
         }
         Err(refusal) => {
             if !is_told {
-                tell(state, now, id, &suspended.client_id, refusal);
+                tell(state, now, id, &suspended.named.client_id, refusal);
             }
             refuse(state, now, id, refusal);
         }
@@ -122,7 +133,7 @@ pub(crate) fn on_judged(
 /// Nobody has answered in time.
 pub(crate) fn on_verdict_late(state: &mut State, now: Time, id: ConnectionId) {
     if let Some(suspended) = state.suspended.remove(&id) {
-        tell(state, now, id, &suspended.client_id, Refusal::Unavailable);
+        tell(state, now, id, &suspended.named.client_id, Refusal::Unavailable);
     }
     if let Some(slot) = state.slot_mut(id) {
         slot.connection.phase = Phase::AwaitingConnect;
@@ -143,7 +154,12 @@ pub(crate) fn tell(state: &mut State, now: Time, id: ConnectionId, client_id: &s
 pub(crate) fn refuse(state: &mut State, now: Time, id: ConnectionId, refusal: Refusal) {
     state.metrics.connects_unauthenticated_total += 1;
     debug!(shard = state.options.id.0, connection = id.index, error = %refusal, "not let in");
-    let fault = match refusal {
+    refuse_connect(state, now, id, fault_of(refusal));
+}
+
+/// How CONNACK says it.
+pub(crate) fn fault_of(refusal: Refusal) -> Fault {
+    match refusal {
         Refusal::AnonymousNotAllowed => Fault::new(ReasonCode::NotAuthorized, "anonymous clients are not allowed"),
         Refusal::BadCredentials => Fault::new(ReasonCode::BadUserNameOrPassword, "bad user name or password"),
         Refusal::TooManyFailures => {
@@ -151,6 +167,5 @@ pub(crate) fn refuse(state: &mut State, now: Time, id: ConnectionId, refusal: Re
         }
         Refusal::Unavailable => Fault::new(ReasonCode::ServerUnavailable, "authentication is not available"),
         Refusal::Busy => Fault::new(ReasonCode::ServerBusy, "too many clients wait to be authenticated"),
-    };
-    refuse_connect(state, now, id, fault);
+    }
 }

@@ -67,9 +67,8 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     }
     note_agreement(state, id, packet);
     if let Some(suspended) = state.suspended.remove(&id) {
-        let assigned = suspended.assigned();
         if let Some(admitted) = suspended.admitted {
-            admit(state, now, id, packet, assigned, admitted);
+            admit(state, now, id, packet, suspended.named.assigned(), admitted);
             return true;
         }
     }
@@ -109,7 +108,7 @@ pub(crate) fn admit(
     let Admitted { grant, ends_at, signature } = admitted;
     let mut properties = PropertyBuffer::default();
     if packet.version == ProtocolVersion::V5 {
-        let packet_bytes_max = state.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max);
+        let packet_bytes_max = state.packet_bytes_max(id);
         describe(state, packet, assigned.as_deref(), packet_bytes_max, &mut properties);
     }
     if let Some(signature) = &signature {

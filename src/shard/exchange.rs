@@ -10,11 +10,11 @@ use tracing::debug;
 use crate::auth::{Attempt, Exchange, Refusal, ScramError, Way, SCRAM_METHOD};
 use crate::connection::Phase;
 use crate::mqtt::{
-    decode, decode_connect, next_frame, next_header, Auth, Connect, DecodeError, Frame, Packet, PacketType, Property,
-    PropertyBuffer, ProtocolVersion, ReasonCode,
+    decode, decode_connect, next_frame, next_header_across, Auth, Connect, DecodeError, Frame, Packet, PacketType,
+    Property, PropertyBuffer, ProtocolVersion, ReasonCode,
 };
 use crate::router::SessionKey;
-use crate::shard::authenticate::{refuse, Admitted};
+use crate::shard::authenticate::{fault_of, refuse, tell, Admitted, Named};
 use crate::shard::connect::{admit, refuse_connect};
 use crate::shard::disconnect::{say_goodbye, Goodbye};
 use crate::shard::dispatch::Next;
@@ -25,16 +25,12 @@ use crate::time::Time;
 
 /// Units of work for a message of an exchange: a few microseconds.
 const MESSAGE_UNITS: usize = 64;
-/// Bytes of the longest fixed header.
-const HEADER_BYTES_MAX: usize = 5;
 
 /// A client between its CONNECT and its CONNACK.
 pub(crate) struct Exchanging {
     /// Its CONNECT, without the fixed header.
     connect: Box<[u8]>,
-    client_id: Box<str>,
-    /// Whether that was made for it.
-    is_assigned: bool,
+    named: Named,
     /// What it may still send: together with its CONNECT no more than a CONNECT may have.
     bytes_left: u32,
     stage: Stage,
@@ -69,25 +65,23 @@ pub(crate) fn begin(
     assigned: Option<String>,
     unread: &[u8],
 ) {
-    let limits = &state.options.limits;
-    if state.exchanges.len() >= limits.exchanges_max {
+    let named = Named::new(packet, assigned);
+    if state.exchanges.len() >= state.options.limits.exchanges_max {
+        tell(state, now, id, &named.client_id, Refusal::Busy);
         return refuse(state, now, id, Refusal::Busy);
     }
-    let bytes_max = limits.connect_bytes_max.min(limits.packet_bytes_max);
+    let bytes_max = state.connect_bytes_max(id);
     let Ok(Some(frame)) = next_frame(unread, bytes_max) else {
         debug_assert!(false, "it has been cut from there");
         return;
     };
-    let is_assigned = assigned.is_some();
-    let client_id: Box<str> = assigned.map_or_else(|| Box::from(packet.client_id), String::into_boxed_str);
-    let stage = match challenge(state, id, &client_id, packet.authentication_data) {
+    let stage = match challenge(state, id, &named.client_id, packet.authentication_data) {
         Ok(stage) => stage,
         Err(fault) => return refuse_connect(state, now, id, fault),
     };
     let exchanging = Exchanging {
         connect: Box::from(&unread[frame.header_bytes..frame.total_bytes]),
-        client_id,
-        is_assigned,
+        named,
         bytes_left: bytes_max.saturating_sub(frame.total_bytes as u32),
         stage,
     };
@@ -101,9 +95,8 @@ pub(crate) fn begin(
 /// not, it has been seen to.
 pub(crate) fn may_go_on(state: &mut State, now: Time, id: ConnectionId, partial: &[u8], bytes: &[u8]) -> bool {
     let Some(exchanging) = state.exchanges.get(&id) else { return true };
-    let head: Vec<u8> = partial.iter().chain(bytes).take(HEADER_BYTES_MAX).copied().collect();
-    let fault = match next_header(&head, exchanging.bytes_left) {
-        Ok(_) => head.first().and_then(|first| may_come(*first).err()),
+    let fault = match next_header_across(partial, bytes, exchanging.bytes_left) {
+        Ok(_) => partial.first().or(bytes.first()).and_then(|first| may_come(*first).err()),
         Err(error) => Some(Fault::from(error)),
     };
     match fault {
@@ -148,7 +141,7 @@ fn go_on(state: &mut State, now: Time, id: ConnectionId, frame: &Frame, body: &[
         state.finish(now, id);
         return Ok(Next::Stop);
     };
-    exchanging.stage = respond(state, id, &exchanging.client_id, None, &auth, Some(exchanging.stage))?;
+    exchanging.stage = respond(state, id, &exchanging.named.client_id, None, &auth, Some(exchanging.stage))?;
     state.exchanges.insert(id, exchanging);
     Ok(Next::GoOn)
 }
@@ -194,9 +187,7 @@ pub(crate) fn on_weighed(state: &mut State, now: Time, id: ConnectionId, answer:
             debug!(shard = state.options.id.0, connection = id.index, error = %refusal, "is not let in again");
             // DISCONNECT knows no 0x86 [MQTT5-3.14.2.1]; that the connection ends is [MQTT5-4.12.1-2].
             let fault = match refusal {
-                Refusal::TooManyFailures => {
-                    Fault::new(ReasonCode::ConnectionRateExceeded, "too many failures from this address")
-                }
+                Refusal::TooManyFailures => fault_of(refusal),
                 Refusal::AnonymousNotAllowed | Refusal::BadCredentials | Refusal::Unavailable | Refusal::Busy => {
                     Fault::new(ReasonCode::NotAuthorized, "not authenticated again")
                 }
@@ -213,7 +204,7 @@ fn on_connect_weighed(
     exchanging: Exchanging,
     answer: Result<(), Refusal>,
 ) {
-    let Exchanging { connect, client_id, is_assigned, stage, .. } = exchanging;
+    let Exchanging { connect, named, stage, .. } = exchanging;
     if let Some(slot) = state.slot_mut(id) {
         slot.connection.phase = Phase::AwaitingConnect;
     }
@@ -221,19 +212,25 @@ fn on_connect_weighed(
         Stage::Shown(shown) => shown,
         Stage::Challenged(_) => None,
     };
-    // The file may be another by now.
-    let admitted = answer.and(shown.ok_or(Refusal::BadCredentials)).and_then(|Shown { username, signature }| {
+    let shown = answer.and(shown.ok_or(Refusal::BadCredentials));
+    // Whoever has weighed it has told; that the file is another by now, only we know.
+    let is_told = shown.is_err();
+    let admitted = shown.and_then(|Shown { username, signature }| {
         let policy = state.policy(id);
         let is_there = policy.scram.as_ref().is_some_and(|file| file.knows(&username));
-        let grant = policy.grant(Way::Scram, Some(&username), &client_id);
+        let grant = policy.grant(Way::Scram, Some(&username), &named.client_id);
         is_there.then_some(Admitted { grant, ends_at: None, signature: Some(signature) }).ok_or(Refusal::BadCredentials)
     });
     match (admitted, decode_connect(&connect)) {
         (Ok(admitted), Ok(packet)) => {
-            let assigned = is_assigned.then(|| String::from(client_id));
-            admit(state, now, id, &packet, assigned, admitted);
+            admit(state, now, id, &packet, named.assigned(), admitted);
         }
-        (Err(refusal), _) => refuse(state, now, id, refusal),
+        (Err(refusal), _) => {
+            if !is_told {
+                tell(state, now, id, &named.client_id, refusal);
+            }
+            refuse(state, now, id, refusal);
+        }
         (Ok(_), Err(error)) => unreachable!("it has been decoded before: {error}"),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::connection::{Connection, Phase, LANDING_BYTES_MIN};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::mqtt::{next_header, Frame, PacketType, ProtocolVersion};
+use crate::mqtt::{next_header, next_header_across, Frame, PacketType, ProtocolVersion};
 use crate::shard::event::{ConnectionId, Effect, Pressure};
 use crate::shard::state::{Slot, State};
 use crate::shard::timers::TimerKey;
@@ -96,8 +96,8 @@ pub(crate) fn readable_bytes(state: &State, id: ConnectionId, bytes: &[u8]) -> u
     if !state.is_refusing() {
         return bytes.len();
     }
-    let packet_bytes_max = state.options.limits.packet_bytes_max;
-    let mut at = match rest_of_unfinished(slot, bytes, packet_bytes_max) {
+    let packet_bytes_max = slot.connection.packet_bytes_max;
+    let mut at = match rest_of_unfinished(slot, bytes) {
         Some(rest) => rest,
         None => return 0,
     };
@@ -111,13 +111,12 @@ pub(crate) fn readable_bytes(state: &State, id: ConnectionId, bytes: &[u8]) -> u
 }
 
 /// Bytes missing of the packet whose beginning has come before; `None` if that packet has to wait.
-fn rest_of_unfinished(slot: &Slot, bytes: &[u8], packet_bytes_max: u32) -> Option<usize> {
+fn rest_of_unfinished(slot: &Slot, bytes: &[u8]) -> Option<usize> {
     let begun = slot.connection.unfinished_bytes();
     if begun.is_empty() {
         return Some(0);
     }
-    let head: Vec<u8> = begun.iter().chain(bytes).take(5).copied().collect();
-    match next_header(&head, packet_bytes_max) {
+    match next_header_across(begun, bytes, slot.connection.packet_bytes_max) {
         // What has landed in part has its memory already, so it had better be taken.
         Ok(Some(frame)) if must_wait(slot.connection.version, &frame) && !slot.connection.is_landing() => None,
         Ok(Some(frame)) => Some(frame.total_bytes.saturating_sub(begun.len())),

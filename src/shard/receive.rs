@@ -224,7 +224,7 @@ impl State {
         bytes: &[u8],
         known: &mut Option<Box<Known>>,
     ) -> Consumed {
-        let packet_bytes_max = self.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max);
+        let packet_bytes_max = self.packet_bytes_max(id);
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let in_row = if may_begin_row(rest[0]) { self.on_row(now, id, rest, known) } else { 0 };

@@ -90,7 +90,7 @@ pub(crate) fn on_series(
     let is_long = state.budget.is_long(receivers);
     let affordable = if is_long { MAILED_MAX } else { packets_of(state.budget.left(), bytes[0], receivers) };
     let count_max = if memory.has_peers() { affordable.min(MAILED_MAX) } else { affordable };
-    let packet_bytes_max = state.slot(sender.id).map_or(0, |slot| slot.connection.packet_bytes_max);
+    let packet_bytes_max = state.packet_bytes_max(sender.id);
     let found = Series::find(sender.version, topic, bytes, count_max, packet_bytes_max, SHARED_PAYLOAD_BYTES_MIN);
     let Some(series) = found else { return Ok(0) };
     state.metrics.publish_received_total += series.count as u64;

@@ -254,6 +254,17 @@ impl State {
         self.policies.of(self.slot(id).map_or(0, |slot| slot.connection.listener))
     }
 
+    /// Bytes of the largest packet a connection may send.
+    #[inline]
+    pub(crate) fn packet_bytes_max(&self, id: ConnectionId) -> u32 {
+        self.slot(id).map_or(0, |slot| slot.connection.packet_bytes_max)
+    }
+
+    /// Bytes of the largest CONNECT a connection may send.
+    pub(crate) fn connect_bytes_max(&self, id: ConnectionId) -> u32 {
+        self.packet_bytes_max(id).min(self.options.limits.connect_bytes_max)
+    }
+
     pub(crate) fn client(&self, key: SessionKey) -> Option<&Client> {
         self.clients.get(key.0 as usize)
     }

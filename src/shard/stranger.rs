@@ -1,7 +1,9 @@
 //! What comes before a connection is a client's: the beginning of a CONNECT, and of nothing else.
 
 use crate::connection::{Phase, Unfinished};
-use crate::mqtt::{connect_version, decode_connect, next_header, DecodeError, Frame, PacketType, ProtocolVersion};
+use crate::mqtt::{
+    connect_version, decode_connect, next_header_across, DecodeError, Frame, PacketType, ProtocolVersion,
+};
 use crate::shard::connect::{on_connect, refuse_malformed};
 use crate::shard::dispatch::Next;
 use crate::shard::event::ConnectionId;
@@ -26,11 +28,10 @@ pub(crate) fn may_be_taken(state: &mut State, now: Time, id: ConnectionId, parti
         state.finish(now, id);
         return false;
     }
-    let limits = &state.options.limits;
-    let bytes_max = limits.connect_bytes_max.min(limits.packet_bytes_max);
-    let head: Vec<u8> = partial.iter().chain(bytes).take(HEAD_BYTES).copied().collect();
-    let is_too_large = next_header(&head, bytes_max) == Err(DecodeError::PacketTooLarge);
+    let header = next_header_across(partial, bytes, state.connect_bytes_max(id));
+    let is_too_large = header == Err(DecodeError::PacketTooLarge);
     if is_too_large {
+        let head: Vec<u8> = partial.iter().chain(bytes).take(HEAD_BYTES).copied().collect();
         on_bad_head(state, now, id, &head, DecodeError::PacketTooLarge);
     }
     !is_too_large

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use corecast::config::QueueFull;
 use corecast::limits::Limits;
-use corecast::shard::{ConnectionId, Effect, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
+use corecast::shard::{ConnectionId, Effect, Event, Origin, Pressure, Seeds, Shard, ShardId, ShardOptions};
 use corecast::time::Time;
 
 use crate::script::packet;
@@ -18,10 +18,14 @@ struct House {
 
 impl House {
     fn new(listener: Limits) -> House {
+        House::with(Limits::default(), listener)
+    }
+
+    fn with(limits: Limits, listener: Limits) -> House {
         let shard = Shard::new(ShardOptions {
             id: ShardId(0),
             shards: 1,
-            limits: Limits::default(),
+            limits,
             listener_limits: vec![listener],
             queue_full: QueueFull::DropNewest,
             server_reference: None,
@@ -84,6 +88,35 @@ fn packet_bytes_max_is_what_the_listener_says_and_clients_are_told() {
         house.shard.handle(house.now, Event::Closed { connection });
     }
     assert_eq!(house.shard.metrics().protocol_errors_total, 1);
+}
+
+#[test]
+fn packet_bytes_max_of_a_listener_holds_for_connect_too() {
+    let limits = |packet_bytes_max| Limits { packet_bytes_max, ..Limits::default() };
+    let mut house = House::with(limits(1000), limits(3000));
+    let name = "u".repeat(2000);
+    for (listener, reason) in [(0, 0x95), (1, 0)] {
+        let connection = house.open(listener);
+        let connack = house.say(connection, &[&format!("connect id=a clean username={name}")]);
+        assert_eq!((connack[0], connack[3]), (0x20, reason), "listener {listener}");
+    }
+}
+
+#[test]
+fn what_may_not_be_read_while_memory_is_short_is_not_however_large_it_may_be() {
+    let limits = |packet_bytes_max| Limits { packet_bytes_max, ..Limits::default() };
+    let mut house = House::with(limits(1000), limits(3000));
+    let connection = house.open(1);
+    house.shard.handle(house.now, Event::Received { connection, bytes: &packet(4, "connect id=a clean") });
+    house.hear(connection);
+    house.shard.handle(house.now, Event::Pressed { pressure: Pressure::Refusing });
+    let publication = packet(4, "publish t q1 id=1 *2000");
+    for bytes in [&publication[..], &publication[..1500]] {
+        house.shard.begin_turn();
+        let left = house.shard.handle(house.now, Event::Received { connection, bytes });
+        assert_eq!(left, Some(bytes.len()), "a client before 5.0 could not be told that it is refused");
+    }
+    assert_eq!(house.shard.metrics().publish_received_total, 0);
 }
 
 #[test]

@@ -131,6 +131,19 @@ fn failures_are_said_without_a_secret_and_counted_for_the_address() {
 }
 
 #[test]
+fn one_exchange_too_many_is_refused_in_one_line() {
+    let path = users("scram-many", &["alice"]);
+    let (mut program, address) = serve("scram-many", &path, "[limits]\nexchanges_max = 1\n");
+    let (_first, _) = begun(address, "alice", FIRST);
+    let mut second = Caller::open(address, 5);
+    let method = "authentication_method=SCRAM-SHA-256";
+    second.say(&format!("connect id=alice clean {method} authentication_data=\"{FIRST}\""));
+    assert_eq!(heard(&mut second).0, ReasonCode::ServerBusy);
+    let line = program.says("a client is not let in");
+    assert!(line.contains("alice") && line.contains("too many clients wait"), "{line}");
+}
+
+#[test]
 fn the_salt_of_an_unknown_user_stays_and_no_nonce_comes_twice() {
     let path = users("scram-salts", &["alice"]);
     let said = |address| {
