@@ -3,6 +3,7 @@
 //! A bound an operator may move is a field of [`Limits`] and a row in the configuration; one that only we may move is
 //! a constant. What happens at each bound is written beside it and counted in `metrics`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Most shards one process may have: a set of peers is one 64-bit word.
@@ -13,9 +14,18 @@ pub const SHARDS_MAX: usize = 64;
 pub const SHAPES_MAX: usize = 16;
 
 /// Units of work one turn of a shard does before it lets whatever waits have its turn: a unit is about a delivery of a large
-/// fan-out, 50 to 200 ns by how much of it the caches have, so a turn takes a millisecond at most. What is left goes on in the
-/// next turn.
+/// fan-out, 50 to 200 ns by how much of it the caches have, so a turn takes about a millisecond
+/// (`benches/turns.rs` shows the longest). What is left goes on in the next turn.
 pub const TURN_UNITS_MAX: u32 = 5_000;
+
+/// Whoever is bounded by address: one of IPv4, or the network of one of IPv6 (/64), since who has one address there has all
+/// of them.
+pub fn holder_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// The bounds one shard works within.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@ use ring::hmac::{Context, Key, HMAC_SHA256};
 
 use super::grant::{Attempt, Credentials, Grant, Refusal};
 use super::lately::Lately;
+use crate::limits::holder_of;
 use crate::time::Time;
 
 /// Addresses with failures that are remembered.
@@ -88,7 +89,7 @@ impl Desk {
     }
 
     fn admit(&mut self, now: Time, address: Option<IpAddr>) -> Result<(), Refusal> {
-        let Some(address) = address.map(network) else { return Ok(()) };
+        let Some(address) = address.map(holder_of) else { return Ok(()) };
         let failures = self.failures.find(now, &address).unwrap_or(0);
         if failures >= self.options.failures_max {
             return Err(Refusal::TooManyFailures);
@@ -97,7 +98,7 @@ impl Desk {
     }
 
     fn note_failure(&mut self, now: Time, address: Option<IpAddr>) {
-        let Some(address) = address.map(network) else { return };
+        let Some(address) = address.map(holder_of) else { return };
         let count = self.failures.find(now, &address).unwrap_or(0);
         self.failures.insert(now, address, count.saturating_add(1));
     }
@@ -114,14 +115,6 @@ impl Desk {
             context.update(part.unwrap_or_default());
         }
         *context.sign().as_ref().first_chunk().expect("a tag of SHA-256 has 32 bytes")
-    }
-}
-
-/// Whoever has one address of IPv6 has all that share its first half.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

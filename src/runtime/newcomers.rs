@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::limits::Limits;
+use crate::limits::{holder_of, Limits};
 use crate::time::Time;
 
 /// Addresses that are known at a time: 16,384 sets of 4, a MiB in all. More addresses than these connecting at once push
@@ -47,9 +47,9 @@ impl Newcomers {
     }
 }
 
-/// An IPv4 address, or the network of an IPv6 one: who has one address there has all of them.
+/// Who has an address, in one word.
 fn key(address: IpAddr) -> u64 {
-    match address.to_canonical() {
+    match holder_of(address) {
         IpAddr::V4(address) => IPV4 | u64::from(u32::from(address)),
         IpAddr::V6(address) => (u128::from(address) >> 64) as u64,
     }
