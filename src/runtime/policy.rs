@@ -56,11 +56,11 @@ pub(super) fn load(
     let (passwords, acl) = (auth.password_file.as_deref(), auth.acl_file.as_deref());
     let mut plain = Policy {
         allow_anonymous: false,
-        passwords: passwords.map(|path| shelf.passwords("auth.password_file", path)).transpose()?,
+        passwords: passwords.map(|path| shelf.passwords("key 'auth.password_file'", path)).transpose()?,
         realm: 0,
-        acl: acl.map(|path| shelf.acl("auth.acl_file", path)).transpose()?,
+        acl: acl.map(|path| shelf.acl("key 'auth.acl_file'", path)).transpose()?,
         jwt: jwt(auth)?,
-        scram: with("auth.scram_file", auth.scram_file.as_deref(), ScramFile::parse)?.map(Arc::new),
+        scram: with("key 'auth.scram_file'", auth.scram_file.as_deref(), ScramFile::parse)?.map(Arc::new),
         has_service: auth.http_url.is_some(),
     };
     let is_local = addresses.iter().all(|address| address.ip().is_loopback());
@@ -116,7 +116,7 @@ fn jwt(auth: &Auth) -> Result<Option<Arc<(JwtKeys, JwtChecks)>>, RuntimeError> {
         username_claim: auth.jwt_username_claim.clone(),
         leeway_s: auth.jwt_leeway.as_secs(),
     };
-    let keys = with("auth.jwt_key_file", auth.jwt_key_file.as_deref(), JwtKeys::parse)?;
+    let keys = with("key 'auth.jwt_key_file'", auth.jwt_key_file.as_deref(), JwtKeys::parse)?;
     Ok(keys.map(|keys| Arc::new((keys, checks))))
 }
 
@@ -158,7 +158,6 @@ fn with<T>(key: &str, path: Option<&str>, parse: Parse<T>) -> Result<Option<T>, 
 }
 
 fn read_file<T>(key: &str, path: &str, parse: Parse<T>) -> Result<T, RuntimeError> {
-    let key = if key.contains('\'') { key.to_owned() } else { format!("key '{key}'") };
     let bytes = read(path).map_err(|error| RuntimeError::Auth(format!("{key}: {path} {}", unreadable(&error))))?;
     parse(path, &bytes).map_err(|fault| RuntimeError::Auth(format!("{key}: {fault}")))
 }
