@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use corecast::limits::Limits;
 use corecast::mqtt::{decode, next_frame, Forwarded, PacketId, PacketType, ProtocolVersion, PublishHead, QoS};
 use corecast::shard::Shard;
 
 use crate::input::Input;
-use crate::world::{Options, SocketId, World};
+use crate::world::{narrow_limits, Options, SocketId, World};
 
 /// Steps one thing may cause; far more than it needs, far less than a loop.
 const STEPS_MAX: usize = 200_000;
@@ -46,17 +45,7 @@ struct Scene {
 
 impl Scene {
     fn new(shards: u8, seed: u64) -> Scene {
-        let limits = Limits {
-            packet_bytes_max: 2_000,
-            outbox_bytes_max: 6_000,
-            queue_messages_max: 20,
-            inflight_messages_max: 5,
-            receive_maximum: 10,
-            subscriptions_max: 5,
-            retained_messages_max: 30,
-            session_expiry_interval_max_s: 60,
-            ..Limits::default()
-        };
+        let limits = narrow_limits(2_000);
         let world = World::new(Options { limits, ..Options::new(shards, seed) });
         Scene { world, sockets: Vec::new(), clients: [None; CLIENTS] }
     }

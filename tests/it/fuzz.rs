@@ -7,13 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use corecast::auth::{Policies, Policy, ScramFile, Verifier};
-use corecast::limits::Limits;
 use corecast::mqtt::{next_frame, PacketType};
 use corecast::shard::Shard;
 
 use crate::rng::Rng;
 use crate::script::packet;
-use crate::world::{Options, SocketId, World};
+use crate::world::{narrow_limits, Options, SocketId, World};
 
 /// Actions one attack may cause; far more than it needs, far less than a loop.
 const STEPS_MAX: usize = 200_000;
@@ -142,17 +141,7 @@ struct Bystanders {
 
 impl Fuzz {
     fn new(shards: u8, seed: u64) -> Fuzz {
-        let limits = Limits {
-            packet_bytes_max: PACKET_BYTES_MAX,
-            outbox_bytes_max: 6_000,
-            queue_messages_max: 20,
-            inflight_messages_max: 5,
-            receive_maximum: 10,
-            subscriptions_max: 5,
-            retained_messages_max: 30,
-            session_expiry_interval_max_s: 60,
-            ..Limits::default()
-        };
+        let limits = narrow_limits(PACKET_BYTES_MAX);
         let verifier = Verifier::make(b"pencil", b"salt", NonZeroU32::MIN).text();
         let scram = ScramFile::parse("scram", format!("alice:{verifier}\n").as_bytes()).expect("a line of our own");
         let policy = Policy { scram: Some(Arc::new(scram)), ..Policy::default() };

@@ -22,7 +22,7 @@ use crate::rng::Rng;
 
 use self::core::{shard_id, Core, Seat};
 use self::effects::Judging;
-pub(crate) use self::options::Options;
+pub(crate) use self::options::{narrow_limits, Options};
 
 /// Actions without the clock moving after which a world is taken to be in an endless loop.
 const STEPS_MAX: usize = 5_000_000;

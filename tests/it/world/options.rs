@@ -32,6 +32,21 @@ pub(crate) struct Options {
     pub(crate) turn_units_max: u32,
 }
 
+/// Bounds so low that a few clients reach them.
+pub(crate) fn narrow_limits(packet_bytes_max: u32) -> Limits {
+    Limits {
+        packet_bytes_max,
+        outbox_bytes_max: 6_000,
+        queue_messages_max: 20,
+        inflight_messages_max: 5,
+        receive_maximum: 10,
+        subscriptions_max: 5,
+        retained_messages_max: 30,
+        session_expiry_interval_max_s: 60,
+        ..Limits::default()
+    }
+}
+
 impl Options {
     pub(crate) fn new(shards: u8, seed: u64) -> Options {
         Options {
