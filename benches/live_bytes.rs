@@ -4,13 +4,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::num::NonZeroU16;
 use std::time::Duration;
 
-use benches::{Client, World};
+use benches::{connect, publish_with, Client, World};
 use corecast::mqtt::{
-    encode_subscribe, Connect, Forwarded, Packet, PacketId, Properties, ProtocolVersion, PublishHead, QoS,
-    SubscriptionOptions, TopicName, Will,
+    encode_subscribe, Connect, Forwarded, Packet, PacketId, Properties, ProtocolVersion, QoS, SubscriptionOptions,
+    TopicName, Will,
 };
 
 thread_local! {
@@ -74,7 +73,7 @@ fn check(mut round: impl FnMut(&mut World, usize)) {
     }
 }
 
-fn connect(name: &str, persistent: bool, will: Option<&str>) -> Vec<u8> {
+fn connect_packet(name: &str, persistent: bool, will: Option<&str>) -> Vec<u8> {
     let will = will.map(|topic| Will {
         topic: TopicName::parse(topic).expect("valid"),
         payload: b"gone",
@@ -85,22 +84,11 @@ fn connect(name: &str, persistent: bool, will: Option<&str>) -> Vec<u8> {
         forwarded: Forwarded::EMPTY,
     });
     let packet = Packet::Connect(Connect {
-        version: ProtocolVersion::V5,
         clean_start: !persistent,
         keep_alive_s: 30,
-        client_id: name,
         will,
-        username: None,
-        password: None,
         session_expiry_interval_s: if persistent { 30 } else { 0 },
-        receive_maximum: NonZeroU16::MAX,
-        maximum_packet_size: None,
-        topic_alias_maximum: 0,
-        request_response_information: false,
-        request_problem_information: true,
-        authentication_method: None,
-        authentication_data: None,
-        properties: Properties::EMPTY,
+        ..connect(ProtocolVersion::V5, name)
     });
     let mut bytes = Vec::new();
     packet.encode(ProtocolVersion::V5, &mut bytes);
@@ -114,27 +102,12 @@ fn subscribe(filters: &[String], out: &mut Vec<u8>) {
 }
 
 fn publish(topic: &str, qos: QoS, retain: bool, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let head = PublishHead {
-        dup: false,
-        qos,
-        retain,
-        topic,
-        packet_id: (qos != QoS::AtMostOnce).then_some(PacketId::MIN),
-        topic_alias: None,
-        message_expiry_interval_s: None,
-        subscription_identifiers: &[],
-        forwarded: Forwarded::EMPTY,
-        payload_bytes: payload.len(),
-    };
-    head.encode(ProtocolVersion::V5, &mut bytes);
-    bytes.extend_from_slice(payload);
-    bytes
+    publish_with(topic, qos, retain, PacketId::MIN.get(), payload)
 }
 
 /// The same names in every round: how many clients are at home on each shard is then the same, too.
 fn arrive(world: &mut World, number: usize, persistent: bool, filters: &[String]) -> Client {
-    let mut bytes = connect(&format!("client-{number}"), persistent, Some("wills/gone"));
+    let mut bytes = connect_packet(&format!("client-{number}"), persistent, Some("wills/gone"));
     if !filters.is_empty() {
         subscribe(filters, &mut bytes);
     }
@@ -229,7 +202,7 @@ fn queued_messages_leave_nothing_behind() {
     check(|world, round| {
         let clients = arrive_all(world, true, |number| vec![format!("{round}/queue/{}", number % 3)]);
         leave_all(world, clients);
-        let publisher = world.arrive(0, &connect("publisher", false, None));
+        let publisher = world.arrive(0, &connect_packet("publisher", false, None));
         for number in 0..100 {
             let topic = format!("{round}/queue/{}", number % 3);
             world.receive(publisher, &publish(&topic, QoS::AtLeastOnce, false, &[7; 300]));

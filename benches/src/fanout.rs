@@ -211,7 +211,11 @@ fn packet_id(number: usize) -> PacketId {
 
 /// A PUBLISH of 5.0; the identifier is for QoS 1 and 2.
 pub fn publish(topic: &str, qos: QoS, retain: bool, packet_id: u16) -> Vec<u8> {
-    let payload = [7; Load::PAYLOAD_BYTES];
+    publish_with(topic, qos, retain, packet_id, &[7; Load::PAYLOAD_BYTES])
+}
+
+/// The same with a payload.
+pub fn publish_with(topic: &str, qos: QoS, retain: bool, packet_id: u16, payload: &[u8]) -> Vec<u8> {
     let head = PublishHead {
         dup: false,
         qos,
@@ -226,7 +230,7 @@ pub fn publish(topic: &str, qos: QoS, retain: bool, packet_id: u16) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     head.encode(ProtocolVersion::V5, &mut bytes);
-    bytes.extend_from_slice(&payload);
+    bytes.extend_from_slice(payload);
     bytes
 }
 

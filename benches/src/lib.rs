@@ -9,7 +9,7 @@ mod filters;
 mod packets;
 mod world;
 
-pub use self::fanout::{publish, Fanout, Load};
+pub use self::fanout::{publish, publish_with, Fanout, Load};
 pub use self::filters::{router, topics, Wildcards};
 pub use self::packets::{samples, Sample};
 pub use self::world::{connect, Client, World};
