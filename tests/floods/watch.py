@@ -1,9 +1,6 @@
 """What a flood is seen by: the broker's process, its counters and memory, and the clients that were there before."""
 
 import json
-import os
-import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +29,6 @@ PAIRS = 20
 RATE = 3000
 # A stall of the broker shall show as latency and not as loss.
 DRAIN_S = 20
-REPORT = re.compile(r'report counters="([^"]*)"')
 
 
 class Watched(Broker):
@@ -51,25 +47,10 @@ class Watched(Broker):
         )
         self.config.flush()
         super().__init__(f"{program} -c {{config}} --bind {HOST}:{{port}}", 1, self.config.name, port)
-        # It listens before its shards are ready, and a signal that comes in between ends it.
+        # It listens before its shards are ready, and has nothing to report in between.
         if not self.answers():
             self.stop()
             raise BrokerError("the broker does not answer before any flood")
-
-    def counters(self):
-        """What it has counted so far, by its own log."""
-        seen = os.fstat(self.stderr.fileno()).st_size
-        self.process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and self.is_alive():
-            # Not by `seek`: the broker writes where this descriptor stands.
-            said = os.pread(self.stderr.fileno(), 1 << 20, seen).decode(errors="replace")
-            found = REPORT.search(said)
-            if found:
-                return {name: int(value) for name, value in (pair.split("=") for pair in found[1].split())}
-            time.sleep(0.02)
-        state = f"no counters {PATIENCE_S} s after SIGUSR1" if self.is_alive() else "it has ended"
-        raise BrokerError(f"{state}\n{self.log()}")
 
     def counters_at_rest(self, connections):
         """Its counters once it has no more connections than that."""

@@ -3,7 +3,12 @@
 import select
 import socket
 import struct
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients"))
+from packets import binary, packet, text, variable  # noqa: E402
 
 HOST = "127.0.0.1"
 # How long any one answer may take: not a measurement, only what keeps a broken broker from holding the run.
@@ -16,29 +21,6 @@ USER_PROPERTY, RECEIVE_MAXIMUM = 0x26, 0x21
 
 class Unanswered(Exception):
     """The broker did not say what it has to say."""
-
-
-def variable(number):
-    """A Variable Byte Integer."""
-    out = bytearray()
-    while True:
-        number, digit = divmod(number, 128)
-        out.append(digit | (0x80 if number else 0))
-        if not number:
-            return bytes(out)
-
-
-def binary(data):
-    return struct.pack(">H", len(data)) + data
-
-
-def text(words):
-    return binary(words.encode())
-
-
-def packet(first_byte, *parts):
-    body = b"".join(parts)
-    return bytes([first_byte]) + variable(len(body)) + body
 
 
 def block(properties):

@@ -150,7 +150,7 @@ def overload(arguments, broker, bound, tally):
     account = Account(
         capacity, seconds, taken, published, takers, before_bytes, peak_bytes, broker.memory()[0], bound.peak(),
         bound.hits(), bound.said, arguments.budget * MIB, samples.rows, samples.answers_s, moved(began, counted),
-        broker.lines("memory"),
+        broker.lines_with("memory"),
     )  # fmt: skip
     check(arguments, account, broker, tally)
     account.show()

@@ -3,7 +3,6 @@
 import os
 import re
 import select
-import signal
 import sys
 import tempfile
 import time
@@ -24,7 +23,6 @@ queue_messages_max = 100_000_000
 queue_bytes_max = 1_099_511_627_776
 """
 PATIENCE_S = 30
-REPORT = re.compile(r'report counters="([^"]*)"')
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -56,21 +54,7 @@ class Watched(Broker):
         self.await_packet(wire.PINGRESP)
         return time.monotonic() - began
 
-    def counters(self):
-        """What it has counted so far, by its own log."""
-        seen = os.fstat(self.stderr.fileno()).st_size
-        self.process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and self.is_alive():
-            # Not by `seek`: the broker writes where this descriptor stands.
-            found = REPORT.search(os.pread(self.stderr.fileno(), 1 << 20, seen).decode(errors="replace"))
-            if found:
-                return {name: int(value) for name, value in (pair.split("=") for pair in found[1].split())}
-            time.sleep(0.02)
-        state = f"no counters {PATIENCE_S} s after SIGUSR1" if self.is_alive() else "it has ended"
-        raise BrokerError(f"{state}\n{self.log()}")
-
-    def lines(self, word):
+    def lines_with(self, word):
         """The lines of its log with a word in it, its reports left out."""
         said = os.pread(self.stderr.fileno(), 1 << 22, 0).decode(errors="replace")
         return [COLOR.sub("", line) for line in said.splitlines() if word in line and "report counters" not in line]

@@ -3,7 +3,12 @@
 import errno
 import socket
 import struct
+import sys
 from collections import deque
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients"))
+from packets import packet, text  # noqa: E402
 
 HOST = "127.0.0.1"
 CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x20, 0x30, 0x40, 0x50, 0x60, 0x70
@@ -13,25 +18,6 @@ READ_BYTES = 256 * 1024
 QUOTA_EXCEEDED = 0x97
 # Publisher and number at the beginning of each payload.
 NUMBERED = struct.Struct(">HI")
-
-
-def variable(number):
-    out = bytearray()
-    while True:
-        number, digit = divmod(number, 128)
-        out.append(digit | (0x80 if number else 0))
-        if not number:
-            return bytes(out)
-
-
-def packet(first_byte, *parts):
-    body = b"".join(parts)
-    return bytes([first_byte]) + variable(len(body)) + body
-
-
-def text(words):
-    data = words.encode()
-    return struct.pack(">H", len(data)) + data
 
 
 def connect(level, client_id, is_clean, keep_alive_s=0):
