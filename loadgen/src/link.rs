@@ -106,24 +106,24 @@ impl Link {
         self.written < self.waiting.len()
     }
 
-    /// Writes, and keeps what the socket does not take now. `bytes` is empty afterwards.
-    pub(crate) fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            tls.send(bytes, &mut self.waiting).map_err(io::Error::other)?;
-            bytes.clear();
-            return self.flush().map(drop);
-        }
-        if self.is_blocked() {
-            self.waiting.append(bytes);
-            return Ok(());
-        }
-        let taken = write_some(self.stream.as_mut(), bytes)?;
-        if taken < bytes.len() {
-            self.waiting.clear();
-            self.waiting.extend_from_slice(&bytes[taken..]);
-            self.written = 0;
+    /// Writes, and keeps what the socket does not take now. `bytes` is empty afterwards. `records` is where it is encrypted.
+    pub(crate) fn write(&mut self, bytes: &mut Vec<u8>, records: &mut Vec<u8>) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => {
+                let count = tls.seal(bytes, records, &mut self.waiting).map_err(io::Error::other)?;
+                // TLS may have had something to say of its own.
+                self.flush()?;
+                self.send(&records[..count])?;
+            }
+            None => self.send(bytes)?,
         }
         bytes.clear();
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let taken = if self.is_blocked() { 0 } else { write_some(self.stream.as_mut(), bytes)? };
+        self.waiting.extend_from_slice(&bytes[taken..]);
         Ok(())
     }
 
@@ -239,7 +239,7 @@ mod tests {
         let (mut link, mut peer) = pair();
         let sent: Vec<u8> = (0..20_000_000_u32).map(|index| (index % 251) as u8).collect();
         for piece in sent.chunks(1_000_000) {
-            link.write(&mut piece.to_vec()).expect("open");
+            link.write(&mut piece.to_vec(), &mut Vec::new()).expect("open");
         }
         assert!(link.is_blocked());
         let reader = std::thread::spawn(move || {

@@ -306,7 +306,7 @@ impl Sink {
         for index in std::mem::take(&mut self.dirty) {
             let peer = &mut self.peers[index];
             peer.is_dirty = false;
-            let is_written = peer.link.is_open() && peer.link.write(&mut peer.out).is_ok();
+            let is_written = peer.link.is_open() && peer.link.write(&mut peer.out, &mut Vec::new()).is_ok();
             if !is_written || peer.link.waiting_bytes() > OUTBOX_BYTES_MAX {
                 self.close(index);
             }

@@ -129,17 +129,34 @@ impl Tls {
         reason_of(error)
     }
 
-    /// Encrypts to `out`, or keeps it until the handshake is over.
-    pub(crate) fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+    /// Encrypts to the front of `room`, which grows if it must, or keeps it until the handshake is over; answers how many
+    /// bytes that are. What TLS itself has to say before goes to `out`.
+    pub(crate) fn seal(
+        &mut self,
+        bytes: &[u8],
+        room: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, &'static str> {
         if !self.is_open {
             self.early.extend_from_slice(bytes);
-            return Ok(());
+            return Ok(0);
         }
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        let overhead = bytes.len().div_ceil(RECORD_BYTES_MAX) * RECORD_OVERHEAD_MAX;
-        self.write(bytes.len() + overhead, out, |traffic, room| traffic.encrypt(bytes, room).ok())
+        let wanted = bytes.len() + bytes.len().div_ceil(RECORD_BYTES_MAX) * RECORD_OVERHEAD_MAX;
+        if room.len() < wanted {
+            room.resize(wanted, 0);
+        }
+        self.write(out, |traffic| traffic.encrypt(bytes, room).ok())
+    }
+
+    /// Encrypts to `out`, or keeps it until the handshake is over.
+    pub(crate) fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+        let mut room = Vec::new();
+        let count = self.seal(bytes, &mut room, out)?;
+        out.extend_from_slice(&room[..count]);
+        Ok(())
     }
 
     /// Says that nothing more comes, unless there was no handshake to begin with.
@@ -147,28 +164,24 @@ impl Tls {
         if !self.is_open {
             return Ok(());
         }
-        self.write(GOODBYE_BYTES, out, |traffic, room| traffic.queue_close_notify(room).ok())
+        let mut room = [0; GOODBYE_BYTES];
+        let count = self.write(out, |traffic| traffic.queue_close_notify(&mut room).ok())?;
+        out.extend_from_slice(&room[..count]);
+        Ok(())
     }
 
-    /// Has something written once rustls itself has nothing to say any more.
+    /// Has something written once rustls itself has nothing to say any more; answers how many bytes that are.
     fn write(
         &mut self,
-        bytes_max: usize,
         out: &mut Vec<u8>,
-        write: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut [u8]) -> Option<usize>,
-    ) -> Result<(), &'static str> {
+        write: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>) -> Option<usize>,
+    ) -> Result<usize, &'static str> {
         loop {
             // All that is whole has been read, so this is about what is to be written.
             let status = self.connection.process_tls_records(&mut self.waiting);
             let discard = status.discard;
             match status.state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    let start = out.len();
-                    out.resize(start + bytes_max, 0);
-                    let written = write(&mut traffic, &mut out[start..]);
-                    out.truncate(start + written.unwrap_or(0));
-                    return written.map(drop).ok_or(NOTHING_MORE);
-                }
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => return write(&mut traffic).ok_or(NOTHING_MORE),
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => self.has_ended = true,

@@ -111,7 +111,7 @@ impl Worker {
     /// Writes `out`. Answers whether the socket has taken all of it.
     pub(crate) fn write(&mut self, index: u32) -> bool {
         let member = &mut self.setup.members[index as usize];
-        match member.link.write(&mut self.out) {
+        match member.link.write(&mut self.out, &mut self.records) {
             Ok(()) => !member.link.is_blocked(),
             Err(error) => {
                 self.lose(index, &format!("write: {error}"));
@@ -229,7 +229,7 @@ impl Worker {
                 self.out.clear();
                 member.client.take_leave(&self.setup.manners, &mut self.out);
                 // The connection is given up either way.
-                let _ = member.link.write(&mut self.out);
+                let _ = member.link.write(&mut self.out, &mut self.records);
             }
             let member = &mut self.setup.members[index];
             member.client.close();

@@ -1,0 +1,274 @@
+//! A connection whose handshake is through. rustls has agreed on the keys, keeps the secrets the next ones come from and opens
+//! records; here they are cut out of the stream, opened where they lie, and what leaves is sealed where it is sent from.
+//!
+//! Must not know handshakes: that a client may ask for new keys is all that is left of them.
+
+use std::mem;
+
+use rustls::crypto::cipher::{InboundOpaqueMessage, MessageDecrypter};
+use rustls::kernel::KernelConnection;
+use rustls::server::ServerConnectionData;
+use rustls::{
+    AlertDescription, ConnectionTrafficSecrets, ContentType, Error, PeerMisbehaved, ProtocolVersion,
+    SupportedCipherSuite,
+};
+
+use super::sealer::{Sealer, HEADER_BYTES, OVERHEAD_MAX};
+use crate::transport::{append, Opened, COPY_BYTES};
+
+/// What a record of ours holds at most: clients with little memory have no room for one of 16 KiB.
+pub(super) const CONTENT_BYTES_MAX: usize = COPY_BYTES;
+/// What a record of the client's holds at most, with what its cipher adds. [RFC8446-5.2], [RFC5246-6.2.3].
+const SEALED_BYTES_MAX_TLS13: usize = (16 << 10) + 256;
+const SEALED_BYTES_MAX_TLS12: usize = (16 << 10) + 2048;
+/// Records without content that may come in succession: each makes work and costs the client nearly nothing.
+const EMPTY_MAX: u8 = 32;
+/// KeyUpdate is one byte long: whether the other side shall do the same. [RFC8446-4.6.3].
+const KEY_UPDATE: u8 = 24;
+const UPDATE_NOT_REQUESTED: u8 = 0;
+const UPDATE_REQUESTED: u8 = 1;
+const CLIENT_HELLO: u8 = 1;
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+
+/// Opens and seals the records of one connection.
+pub(super) struct Records {
+    keys: KernelConnection<ServerConnectionData>,
+    opener: Box<dyn MessageDecrypter>,
+    sealer: Sealer,
+    /// The number of the next record that is opened.
+    sequence: u64,
+    /// The beginning of a record.
+    waiting: Vec<u8>,
+    /// Records without content since the last with some.
+    empty: u8,
+    /// The client wants new keys to be used for what comes next.
+    must_update: bool,
+    has_ended: bool,
+}
+
+/// What a record was about.
+enum Content {
+    /// So many bytes from here on are the broker's.
+    Data { start: usize, bytes: usize },
+    /// It was for TLS.
+    Other,
+}
+
+impl Records {
+    /// Goes on from a handshake, with how many records have been opened and sealed by these secrets. Nothing if the library
+    /// cannot do so.
+    pub(super) fn new(
+        keys: KernelConnection<ServerConnectionData>,
+        (opened, of_client): (u64, ConnectionTrafficSecrets),
+        (sealed, of_server): (u64, ConnectionTrafficSecrets),
+    ) -> Option<Records> {
+        let suite = keys.negotiated_cipher_suite();
+        let sealer = Sealer::new(suite, sealed, of_server)?;
+        let opener = opener(suite, of_client)?;
+        let waiting = Vec::new();
+        Some(Records {
+            keys,
+            opener,
+            sealer,
+            sequence: opened,
+            waiting,
+            empty: 0,
+            must_update: false,
+            has_ended: false,
+        })
+    }
+
+    /// Whether the client has said that nothing more comes.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting_capacity(&self) -> usize {
+        self.waiting.capacity()
+    }
+
+    /// Takes bytes of the stream. An error is told to the client in `replies` and is the end. Cost: a copy of each byte, and
+    /// the cipher's.
+    pub(super) fn receive(
+        &mut self,
+        bytes: &mut [u8],
+        opened: &mut Opened,
+        replies: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let received = self.open_all(bytes, opened, replies);
+        if let Some(alert) = received.as_ref().err().and_then(alert_for) {
+            // What cannot be sealed any more is not missed: the connection ends.
+            let _ = self.sealer.seal(ContentType::Alert, &[FATAL, alert.into()], replies);
+        }
+        received
+    }
+
+    fn open_all(&mut self, mut bytes: &mut [u8], opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Error> {
+        if !self.waiting.is_empty() {
+            let mut record = mem::take(&mut self.waiting);
+            let is_whole = self.complete(&mut record, &mut bytes)?;
+            if !is_whole {
+                self.waiting = record;
+                return Ok(());
+            }
+            if let Content::Data { start, bytes } = self.open(&mut record, replies)? {
+                record.truncate(start + bytes);
+                record = opened.take(record, start);
+            }
+            record.clear();
+            if !bytes.is_empty() {
+                self.waiting = record;
+            }
+        }
+        while !self.has_ended {
+            let Some(length) = self.length(bytes)?.filter(|length| *length <= bytes.len()) else { break };
+            let (record, rest) = mem::take(&mut bytes).split_at_mut(length);
+            if let Content::Data { start, bytes } = self.open(record, replies)? {
+                opened.push(&record[start..start + bytes]);
+            }
+            bytes = rest;
+        }
+        if bytes.is_empty() || self.has_ended {
+            self.waiting = Vec::new();
+        } else {
+            append(&mut self.waiting, bytes);
+        }
+        Ok(())
+    }
+
+    /// Moves the rest of a record to its beginning; answers whether it is whole.
+    fn complete(&self, record: &mut Vec<u8>, bytes: &mut &mut [u8]) -> Result<bool, Error> {
+        for _ in 0..2 {
+            let wanted = self.length(record)?.unwrap_or(HEADER_BYTES);
+            let count = wanted.saturating_sub(record.len()).min(bytes.len());
+            let (head, rest) = mem::take(bytes).split_at_mut(count);
+            record.reserve_exact(count);
+            append(record, head);
+            *bytes = rest;
+        }
+        Ok(self.length(record)?.is_some_and(|length| length == record.len()))
+    }
+
+    /// How long the record is that begins here, header included; nothing if that cannot be told yet.
+    fn length(&self, bytes: &[u8]) -> Result<Option<usize>, Error> {
+        let [content, _, _, high, low, ..] = bytes else { return Ok(None) };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let is_tls13 = self.is_tls13();
+        if is_tls13 && *content != u8::from(ContentType::ApplicationData) {
+            return Err(Error::PeerMisbehaved(PeerMisbehaved::IllegalTlsInnerPlaintext));
+        }
+        if length > if is_tls13 { SEALED_BYTES_MAX_TLS13 } else { SEALED_BYTES_MAX_TLS12 } {
+            return Err(Error::PeerSentOversizedRecord);
+        }
+        Ok(Some(HEADER_BYTES + length))
+    }
+
+    fn is_tls13(&self) -> bool {
+        self.keys.protocol_version() == ProtocolVersion::TLSv1_3
+    }
+
+    /// Opens a whole record in place.
+    fn open(&mut self, record: &mut [u8], replies: &mut Vec<u8>) -> Result<Content, Error> {
+        let base = record.as_ptr().addr();
+        let (header, sealed) = record.split_at_mut(HEADER_BYTES);
+        let version = ProtocolVersion::from(u16::from_be_bytes([header[1], header[2]]));
+        let message = InboundOpaqueMessage::new(ContentType::from(header[0]), version, sealed);
+        let message = self.opener.decrypt(message, self.sequence)?;
+        self.sequence += 1;
+        if message.typ == ContentType::ApplicationData && !message.payload.is_empty() {
+            self.empty = 0;
+            return Ok(Content::Data { start: message.payload.as_ptr().addr() - base, bytes: message.payload.len() });
+        }
+        self.empty += 1;
+        if self.empty > EMPTY_MAX {
+            return Err(Error::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments));
+        }
+        match (message.typ, message.payload) {
+            (ContentType::ApplicationData, _) => {}
+            (ContentType::Alert, [level, alert]) => self.hear(*level, AlertDescription::from(*alert))?,
+            (ContentType::Handshake, [KEY_UPDATE, 0, 0, 1, wish @ (UPDATE_NOT_REQUESTED | UPDATE_REQUESTED)])
+                if self.is_tls13() =>
+            {
+                self.must_update |= *wish == UPDATE_REQUESTED;
+                let (sequence, secrets) = self.keys.update_rx_secret()?;
+                self.sequence = sequence;
+                self.opener = opener(self.keys.negotiated_cipher_suite(), secrets).ok_or(Error::DecryptError)?;
+            }
+            (ContentType::Handshake, [CLIENT_HELLO, ..]) if !self.is_tls13() => {
+                // It may go on without. [RFC5246-7.2.2].
+                let warning = [WARNING, AlertDescription::NoRenegotiation.into()];
+                let _ = self.sealer.seal(ContentType::Alert, &warning, replies);
+            }
+            _ => return Err(Error::PeerMisbehaved(PeerMisbehaved::IllegalTlsInnerPlaintext)),
+        }
+        Ok(Content::Other)
+    }
+
+    fn hear(&mut self, level: u8, alert: AlertDescription) -> Result<(), Error> {
+        match alert {
+            AlertDescription::CloseNotify => self.has_ended = true,
+            AlertDescription::UserCanceled => {}
+            _ if level == WARNING && !self.is_tls13() => {}
+            _ => return Err(Error::AlertReceived(alert)),
+        }
+        Ok(())
+    }
+
+    /// Appends records of the broker's bytes; nothing if the keys are used up. Cost: a copy, and the cipher's.
+    pub(super) fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Option<()> {
+        into.reserve(bytes.len() + (bytes.len().div_ceil(CONTENT_BYTES_MAX) + 1) * OVERHEAD_MAX);
+        for piece in bytes.chunks(CONTENT_BYTES_MAX) {
+            // The last record that the keys may seal tells of new ones.
+            if self.must_update || (self.sealer.left() == 1 && self.is_tls13()) {
+                self.update(into)?;
+            }
+            self.sealer.seal(ContentType::ApplicationData, piece, into)?;
+        }
+        Some(())
+    }
+
+    /// Goes on with new keys.
+    fn update(&mut self, into: &mut Vec<u8>) -> Option<()> {
+        self.sealer.seal(ContentType::Handshake, &[KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED], into)?;
+        let (sequence, secrets) = self.keys.update_tx_secret().ok()?;
+        self.sealer = Sealer::new(self.keys.negotiated_cipher_suite(), sequence, secrets)?;
+        self.must_update = false;
+        Some(())
+    }
+
+    /// Appends what says that nothing more comes.
+    pub(super) fn finish(&mut self, into: &mut Vec<u8>) {
+        // Without keys it cannot be said.
+        let _ = self.sealer.seal(ContentType::Alert, &[WARNING, AlertDescription::CloseNotify.into()], into);
+    }
+}
+
+/// Opens records of this suite. Nothing if the library does not know the cipher.
+fn opener(suite: SupportedCipherSuite, secrets: ConnectionTrafficSecrets) -> Option<Box<dyn MessageDecrypter>> {
+    let (key, iv) = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
+        _ => return None,
+    };
+    Some(match suite {
+        SupportedCipherSuite::Tls13(suite) => suite.aead_alg.decrypter(key, iv),
+        SupportedCipherSuite::Tls12(suite) => {
+            let fixed = suite.aead_alg.key_block_shape().fixed_iv_len;
+            suite.aead_alg.decrypter(key, iv.as_ref().get(..fixed)?)
+        }
+    })
+}
+
+/// How the client is told of an error; not at all of one of its own.
+fn alert_for(error: &Error) -> Option<AlertDescription> {
+    match error {
+        Error::AlertReceived(_) => None,
+        Error::DecryptError => Some(AlertDescription::BadRecordMac),
+        Error::PeerSentOversizedRecord => Some(AlertDescription::RecordOverflow),
+        Error::PeerMisbehaved(_) => Some(AlertDescription::UnexpectedMessage),
+        _ => Some(AlertDescription::InternalError),
+    }
+}
