@@ -3,6 +3,7 @@
 //! Pure: bytes in, bytes out, "need more", "done". Must not know sockets, sessions, files, clocks or packets. A connection
 //! that needs no filter has no [`Transport`]; one that was only announced by a proxy needs it no more once that is read.
 
+mod opened;
 mod proxy_protocol;
 mod refusal;
 mod tls;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use self::proxy_protocol::HeaderReader;
 use self::tls::Tls;
 
+pub use self::opened::Opened;
 pub use self::proxy_protocol::{Header, ProxyVersions};
 pub use self::refusal::{Refusal, RefusalKind};
 pub use self::tls::{
@@ -36,28 +38,26 @@ impl Transport {
     }
 
     /// Takes bytes from the socket and appends to `opened` those that are for the broker; `replies` gets what the filters
-    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why. `scratch` is for the work
-    /// in between; it saves time to give the same each time.
+    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why. What `bytes` hold after
+    /// it means nothing.
     ///
     /// # Errors
     /// The peer breaks a rule of a filter or of the listener. Nothing more can be read.
-    pub fn receive(
-        &mut self,
-        bytes: &[u8],
-        scratch: &mut Vec<u8>,
-        opened: &mut Vec<u8>,
-        replies: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let mut rest = bytes;
+    pub fn receive(&mut self, bytes: &mut [u8], opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+        let mut start = 0;
         if let Some(header) = &mut self.header {
-            let Some(said) = header.take(&mut rest)? else { return Ok(()) };
+            let mut rest = &*bytes;
+            let said = header.take(&mut rest)?;
+            start = bytes.len() - rest.len();
+            let Some(said) = said else { return Ok(()) };
             self.said = Some(said);
             self.header = None;
         }
+        let rest = &mut bytes[start..];
         match &mut self.tls {
-            Some(tls) => tls.receive(rest, scratch, opened, replies),
+            Some(tls) => tls.receive(rest, opened, replies),
             None => {
-                opened.extend_from_slice(rest);
+                opened.push(rest);
                 Ok(())
             }
         }

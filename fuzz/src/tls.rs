@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use corecast::transport::{ClientCertificates, KeyPair, Material, MinimumVersion, TlsPolicy, TlsServer, Transport};
+use corecast::transport::{
+    ClientCertificates, KeyPair, Material, MinimumVersion, Opened, TlsPolicy, TlsServer, Transport,
+};
 use rcgen::{CertificateParams, KeyPair as SigningKey};
 
 use crate::input::{parts, pieces};
@@ -39,8 +41,8 @@ pub(crate) fn check(bytes: &[u8]) {
 /// depend on what has come.
 fn read(pieces: &[&[u8]]) -> bool {
     let mut transport = Transport::new(None, Some(&SERVER));
-    let (mut scratch, mut opened, mut replies) = (Vec::new(), Vec::new(), Vec::new());
-    let mut receive = |piece: &&[u8]| transport.receive(piece, &mut scratch, &mut opened, &mut replies);
+    let (mut opened, mut replies) = (Opened::default(), Vec::new());
+    let mut receive = |piece: &&[u8]| transport.receive(&mut piece.to_vec(), &mut opened, &mut replies);
     let is_refused = pieces.iter().any(|piece| receive(piece).is_err());
     assert!(opened.is_empty() && !transport.is_open() && !transport.is_transparent(), "it shares no secret");
     assert!(transport.identity().is_none());

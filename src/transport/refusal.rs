@@ -28,7 +28,7 @@ impl Refusal {
     }
 
     /// A refusal of TLS.
-    pub(crate) fn of_tls(reason: &'static str) -> Refusal {
+    pub(crate) const fn of_tls(reason: &'static str) -> Refusal {
         Refusal { kind: RefusalKind::Tls, reason }
     }
 }

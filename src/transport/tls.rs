@@ -1,11 +1,13 @@
-//! TLS 1.2 and 1.3 as a byte filter: rustls without sockets, one connection at a time.
+//! TLS 1.2 and 1.3 as a byte filter: rustls shakes hands, without sockets, one connection at a time.
 //!
-//! What has come is decrypted where it lies and only the beginning of a record is kept, so that an idle connection owns its
-//! keys and little else.
+//! Once that is through, `records` opens what comes where it lies and seals what leaves where it is sent from; only the
+//! beginning of a record is kept, so that an idle connection owns its keys and little else.
 
 mod certificate;
 mod material;
 mod reasons;
+mod records;
+mod sealer;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -14,28 +16,19 @@ use std::fmt;
 use std::mem;
 
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, WriteTraffic};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData};
 
 use self::reasons::reason_of;
+use self::records::Records;
+use self::sealer::HEADER_BYTES;
+use super::opened::Opened;
 use super::refusal::Refusal;
 
 pub use self::material::{CertificateFacts, KeyPair, Material, TlsFault, TlsPart};
 pub use self::server::{ClientCertificates, Identity, MinimumVersion, Tickets, TlsPolicy, TlsServer};
 
-/// Bytes copied at once. Larger copies glibc leaves to `rep movsb`, from 4 or 8 KiB on. Where that was measured (AMD EPYC) it was
-/// so much slower than a loop that a third of the time TLS took went there.
-const COPY_BYTES: usize = 4000;
-/// What a record of ours holds at most: rustls copies it twice. Those of handshakes are as large as they may be, since not every
-/// client can put a message of those together again.
-const RECORD_BYTES_MAX: usize = COPY_BYTES;
-/// What a record adds at most: header, explicit nonce, tag, type.
-const RECORD_OVERHEAD_MAX: usize = 32;
-/// Records that rustls may put in front by itself, once so many have been sent that new keys are due.
-const RECORDS_IN_FRONT_MAX: usize = 2;
 /// Bytes that may wait for their rest: the longest message of a handshake, in records.
 const WAITING_BYTES_MAX: usize = 80 * 1024;
-/// A record that ends the stream.
-const GOODBYE_BYTES: usize = 64;
 /// The first byte of every TLS connection, and of every MQTT one.
 const HANDSHAKE_RECORD: u8 = 0x16;
 const CONNECT_PACKET: u8 = 0x10;
@@ -46,173 +39,204 @@ const ALERT_RECORD: u8 = 0x15;
 const FATAL: u8 = 2;
 const PROTOCOL_VERSION: u8 = 70;
 
+const FAILED: Refusal = Refusal::of_tls("TLS has failed");
+
 /// One connection's TLS.
 pub(crate) struct Tls {
-    /// Nothing once it has failed.
-    connection: Option<Box<UnbufferedServerConnection>>,
-    /// The beginning of a record, or of a message of the handshake.
-    waiting: Vec<u8>,
+    stage: Stage,
     wanted: Option<Identity>,
     identity: Option<Box<str>>,
-    has_begun: bool,
-    is_open: bool,
     has_ended: bool,
+}
+
+enum Stage {
+    Shaking(Box<Handshake>),
+    Open(Box<Records>),
+    Failed,
+}
+
+/// A handshake.
+struct Handshake {
+    connection: UnbufferedServerConnection,
+    /// The beginning of a record, or of a message.
+    waiting: Vec<u8>,
+    /// Where in it the first record begins that rustls has not seen whole.
+    seen: usize,
+    has_begun: bool,
+}
+
+/// How far bytes have brought a handshake; to its end also if the client does not want it any more.
+#[derive(PartialEq, Eq)]
+enum Progress {
+    NeedsMore,
+    HasEnded,
+    IsThrough,
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Tls").field("is_open", &self.is_open).finish_non_exhaustive()
+        formatter.debug_struct("Tls").field("is_open", &self.is_open()).finish_non_exhaustive()
     }
 }
 
 impl Tls {
     pub(crate) fn new(server: &TlsServer) -> Tls {
-        Tls {
-            // rustls refuses a configuration, if at all, for what `TlsServer` does not set.
-            connection: UnbufferedServerConnection::new(server.config()).ok().map(Box::new),
-            waiting: Vec::new(),
-            wanted: server.identity(),
-            identity: None,
-            has_begun: false,
-            is_open: false,
-            has_ended: false,
-        }
+        // rustls refuses a configuration, if at all, for what `TlsServer` does not set.
+        let stage = match UnbufferedServerConnection::new(server.config()) {
+            Ok(connection) => {
+                Stage::Shaking(Box::new(Handshake { connection, waiting: Vec::new(), seen: 0, has_begun: false }))
+            }
+            Err(_) => Stage::Failed,
+        };
+        Tls { stage, wanted: server.identity(), identity: None, has_ended: false }
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.is_open
+        matches!(self.stage, Stage::Open(_))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
+    /// Bytes of memory for the beginning of a record.
+    #[cfg(test)]
+    fn waiting_capacity(&self) -> usize {
+        match &self.stage {
+            Stage::Shaking(handshake) => handshake.waiting.capacity(),
+            Stage::Open(records) => records.waiting_capacity(),
+            Stage::Failed => 0,
+        }
+    }
+
     pub(crate) fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }
 
-    /// Takes records, whole or in part, and decrypts them in `records`, whatever that held. Bytes of the broker's go to
-    /// `opened`, those of TLS itself to `replies`.
+    /// Takes records, whole or in part, and decrypts them where they are. Bytes of the broker's go to `opened`, those of TLS
+    /// itself to `replies`.
     pub(crate) fn receive(
         &mut self,
-        bytes: &[u8],
-        records: &mut Vec<u8>,
-        opened: &mut Vec<u8>,
+        bytes: &mut [u8],
+        opened: &mut Opened,
         replies: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let Some(connection) = &mut self.connection else { return Err(Refusal::of_tls("TLS has failed")) };
-        let mut waiting = mem::take(&mut self.waiting);
-        records.clear();
-        append(records, &waiting);
-        append(records, bytes);
-        if !self.has_begun {
-            self.has_begun = begins_as_tls(records, replies)?;
-        }
-        let mut used = 0;
-        loop {
-            let status = connection.process_tls_records(&mut records[used..]);
-            let mut discard = status.discard;
-            match status.state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|error| Refusal::of_tls(reason_of(&error)))?;
-                        discard += record.discard;
-                        append(opened, record.payload);
-                    }
+        let received = match &mut self.stage {
+            Stage::Shaking(handshake) => match handshake.receive(bytes, replies) {
+                Ok(Progress::NeedsMore) => Ok(()),
+                Ok(Progress::HasEnded) => {
+                    self.has_ended = true;
+                    self.stage = Stage::Failed;
+                    Ok(())
                 }
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, replies),
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
-                // The rest of the states wait for more bytes from one side or the other.
-                Ok(_) => {
-                    used += discard;
-                    break;
-                }
-                Err(error) => {
-                    say_why(connection, &mut records[used + discard..], replies);
-                    self.connection = None;
-                    return Err(Refusal::of_tls(reason_of(&error)));
-                }
-            }
-            used += discard;
+                Ok(Progress::IsThrough) => self.begin(opened, replies),
+                Err(refusal) => Err(refusal),
+            },
+            Stage::Open(records) => receive_records(records, bytes, opened, replies, &mut self.has_ended),
+            Stage::Failed => Err(FAILED),
+        };
+        if received.is_err() {
+            self.stage = Stage::Failed;
         }
-        if used < records.len() && !self.has_ended {
-            // Less than a record, most of the time. Where a record ends with what has come, nothing is kept.
-            waiting.clear();
-            append(&mut waiting, &records[used..]);
-            self.waiting = waiting;
-        }
-        if self.waiting.len() > WAITING_BYTES_MAX {
-            return Err(Refusal::of_tls("a message of the handshake is larger than any should be"));
-        }
-        if !self.is_open && !connection.is_handshaking() {
-            self.is_open = true;
-            let certificate = connection.peer_certificates().and_then(<[_]>::first);
-            self.identity = self.wanted.zip(certificate).and_then(|(wanted, der)| wanted.of(der)).map(String::into);
-        }
+        received
+    }
+
+    /// Goes on from a handshake that is through.
+    fn begin(&mut self, opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+        let Stage::Shaking(handshake) = mem::replace(&mut self.stage, Stage::Failed) else { return Err(FAILED) };
+        let Handshake { connection, mut waiting, .. } = *handshake;
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        self.identity = self.wanted.zip(certificate).and_then(|(wanted, der)| wanted.of(der)).map(String::into);
+        let (secrets, keys) = connection.dangerous_into_kernel_connection().map_err(|_| FAILED)?;
+        let mut records = Records::new(keys, secrets.rx, secrets.tx).ok_or(FAILED)?;
+        receive_records(&mut records, &mut waiting, opened, replies, &mut self.has_ended)?;
+        self.stage = Stage::Open(Box::new(records));
         Ok(())
     }
 
     /// Encrypts.
     pub(crate) fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
-        if bytes.is_empty() {
-            return Ok(());
+        match &mut self.stage {
+            Stage::Open(records) => records.send(bytes, into),
+            Stage::Shaking(_) | Stage::Failed => None,
         }
-        let start = self.write(into, |traffic, into| {
-            let start = into.len();
-            let records = bytes.len().div_ceil(RECORD_BYTES_MAX) + RECORDS_IN_FRONT_MAX;
-            into.resize(start + bytes.len() + records * RECORD_OVERHEAD_MAX, 0);
-            let mut end = start;
-            let written = bytes.chunks(RECORD_BYTES_MAX).try_for_each(|piece| {
-                end += traffic.encrypt(piece, &mut into[end..]).ok()?;
-                Some(())
-            });
-            into.truncate(end);
-            written
-        });
-        start.map(drop).ok_or_else(|| Refusal::of_tls("nothing more can be encrypted for this connection"))
+        .ok_or(Refusal::of_tls("nothing more can be encrypted for this connection"))
     }
 
     /// Says that nothing more comes.
     pub(crate) fn finish(&mut self, into: &mut Vec<u8>) {
         // A peer that has not shown its side of the handshake needs no goodbye.
-        let _ = self.write(into, |traffic, into| {
-            let start = into.len();
-            into.resize(start + GOODBYE_BYTES, 0);
-            let written = traffic.queue_close_notify(&mut into[start..]).ok();
-            into.truncate(start + written.unwrap_or(0));
-            written
-        });
-    }
-
-    /// Lets `write` write once TLS itself has nothing to say any more; nothing if it may not.
-    fn write<R>(
-        &mut self,
-        into: &mut Vec<u8>,
-        write: impl FnOnce(&mut WriteTraffic<'_, ServerConnectionData>, &mut Vec<u8>) -> Option<R>,
-    ) -> Option<R> {
-        let connection = self.connection.as_mut().filter(|_| self.is_open)?;
-        loop {
-            // All that is whole has been read, so this is about what is to be written.
-            let status = connection.process_tls_records(&mut self.waiting);
-            let discard = status.discard;
-            match status.state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => return write(&mut traffic, into),
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, into),
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
-                Ok(_) | Err(_) => return None,
-            }
-            self.waiting.drain(..discard);
+        if let Stage::Open(records) = &mut self.stage {
+            records.finish(into);
         }
     }
 }
 
-/// Appends in pieces that are copied fast (see [`COPY_BYTES`]).
-fn append(into: &mut Vec<u8>, bytes: &[u8]) {
-    into.reserve(bytes.len());
-    for piece in bytes.chunks(COPY_BYTES) {
-        into.extend_from_slice(piece);
+fn receive_records(
+    records: &mut Records,
+    bytes: &mut [u8],
+    opened: &mut Opened,
+    replies: &mut Vec<u8>,
+    has_ended: &mut bool,
+) -> Result<(), Refusal> {
+    records.receive(bytes, opened, replies).map_err(|error| Refusal::of_tls(reason_of(&error)))?;
+    *has_ended = records.has_ended();
+    Ok(())
+}
+
+impl Handshake {
+    /// Takes bytes. Once it is through, `waiting` holds those behind it.
+    fn receive(&mut self, bytes: &[u8], replies: &mut Vec<u8>) -> Result<Progress, Refusal> {
+        self.waiting.extend_from_slice(bytes);
+        if !self.has_begun {
+            self.has_begun = begins_as_tls(&self.waiting, replies)?;
+        }
+        let mut used = 0;
+        let mut end = self.show_next();
+        let progress = loop {
+            let status = self.connection.process_tls_records(&mut self.waiting[used..end]);
+            let discard = status.discard;
+            let mut is_waiting = false;
+            match status.state {
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, replies),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => break Progress::HasEnded,
+                Ok(ConnectionState::ReadTraffic(_)) => return Err(FAILED),
+                // The rest of the states wait for more bytes from one side or the other.
+                Ok(_) => is_waiting = true,
+                Err(error) => {
+                    say_why(&mut self.connection, &mut self.waiting[used + discard..end], replies);
+                    return Err(Refusal::of_tls(reason_of(&error)));
+                }
+            }
+            used += discard;
+            if is_waiting && !self.connection.is_handshaking() {
+                break Progress::IsThrough;
+            }
+            if is_waiting && end == self.waiting.len() {
+                break Progress::NeedsMore;
+            }
+            if is_waiting {
+                end = self.show_next();
+            }
+        };
+        self.waiting.drain(..used);
+        self.seen = self.seen.saturating_sub(used);
+        if self.waiting.len() > WAITING_BYTES_MAX && progress == Progress::NeedsMore {
+            return Err(Refusal::of_tls("a message of the handshake is larger than any should be"));
+        }
+        Ok(progress)
+    }
+
+    /// Where what rustls may see next ends: behind one record more, since those behind the handshake are not for it, or
+    /// behind the beginning of one. What it has seen whole is not looked at again: it puts messages together there.
+    fn show_next(&mut self) -> usize {
+        let [_, _, _, high, low, ..] = &self.waiting[self.seen..] else { return self.waiting.len() };
+        let end = self.seen + HEADER_BYTES + usize::from(u16::from_be_bytes([*high, *low]));
+        if end <= self.waiting.len() {
+            self.seen = end;
+        }
+        end.min(self.waiting.len())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::runtime::passage::{Passage, Stage};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{tag, Leaving, Socket};
 use crate::shard::{ConnectionId, Event, Origin};
-use crate::transport::{Refusal, RefusalKind, Transport};
+use crate::transport::{Opened, Refusal, RefusalKind, Transport};
 
 /// Steps of handshakes one turn takes: each may be a signature, a third of a millisecond, and the clients that are through
 /// wait for it.
@@ -67,8 +67,8 @@ fn is_shaking(socket: &mut Socket) -> bool {
 
 /// Takes received bytes through the filters.
 pub(super) fn receive(state: &mut State, connection: ConnectionId, completion: Completion) {
-    let State { sockets, doors, ring, counters, steps, records, opened, .. } = state;
-    let bytes = ring.bytes(&completion);
+    let State { sockets, doors, ring, counters, steps, opened, .. } = state;
+    let bytes = ring.bytes_mut(&completion);
     counters.received_bytes_total += bytes.len() as u64;
     let Some(socket) = sockets.socket(connection) else { return ring.recycle(completion) };
     let Some(passage) = &mut socket.passage else { return ring.recycle(completion) };
@@ -84,8 +84,8 @@ pub(super) fn receive(state: &mut State, connection: ConnectionId, completion: C
         door.shaking += 1;
     }
     *steps += u32::from(passage.stage == Stage::Shaking);
-    let mut opened = mem::take(opened);
-    let passed = passage.transport.receive(bytes, records, &mut opened, &mut passage.replies);
+    let mut opened = Opened::reusing(mem::take(opened));
+    let passed = passage.transport.receive(bytes, &mut opened, &mut passage.replies);
     ring.recycle(completion);
     go_on(state, connection, passed, opened);
 }
@@ -96,13 +96,13 @@ pub(super) fn admit_queued(state: &mut State) {
         while state.doors[listener].has_room() && state.steps < STEPS_PER_TURN {
             let Some(connection) = state.doors[listener].queue.pop_front() else { break };
             let Some(socket) = state.sockets.socket(connection) else { continue };
-            let held = mem::take(&mut socket.held);
+            let mut held = mem::take(&mut socket.held);
             let Some(passage) = socket.passage.as_mut().filter(|_| socket.leaving == Leaving::No) else { continue };
             passage.stage = Stage::Shaking;
             state.doors[listener].shaking += 1;
             state.steps += 1;
-            let mut opened = Vec::new();
-            let passed = passage.transport.receive(&held, &mut Vec::new(), &mut opened, &mut passage.replies);
+            let mut opened = Opened::default();
+            let passed = passage.transport.receive(&mut held, &mut opened, &mut passage.replies);
             go_on(state, connection, passed, opened);
             state.settle(connection);
             state.arm(connection);
@@ -130,7 +130,7 @@ pub(super) fn end_slow(state: &mut State) {
 }
 
 /// What follows from bytes that have been through the filters.
-fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal>, opened: Vec<u8>) {
+fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal>, opened: Opened) {
     let Some(socket) = state.sockets.socket(connection) else { return };
     let Some(passage) = &mut socket.passage else { return };
     if !passage.replies.is_empty() {
@@ -154,7 +154,7 @@ fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal
         introduce(state, connection);
     }
     if opened.is_empty() {
-        state.keep_opened(opened);
+        state.keep_opened(opened.into_parts().0);
     } else {
         hand_over(state, connection, opened);
     }
@@ -189,15 +189,15 @@ fn introduce(state: &mut State, connection: ConnectionId) {
 }
 
 /// Opened bytes go the way of all received ones.
-fn hand_over(state: &mut State, connection: ConnectionId, opened: Vec<u8>) {
+fn hand_over(state: &mut State, connection: ConnectionId, opened: Opened) {
     let Some(socket) = state.sockets.socket(connection) else { return };
     match socket.leaving {
         Leaving::Close => {}
-        Leaving::Move(_) => socket.held.extend_from_slice(&opened),
+        Leaving::Move(_) => socket.held.extend_from_slice(opened.bytes()),
         Leaving::No if socket.is_finishing => {}
-        Leaving::No if socket.is_paused || socket.holds() => socket.held.extend_from_slice(&opened),
+        Leaving::No if socket.is_paused || socket.holds() => socket.held.extend_from_slice(opened.bytes()),
         Leaving::No => {
-            state.receive_held(connection, opened);
+            state.receive_opened(connection, opened);
             state.apply_effects();
         }
     }

@@ -20,6 +20,7 @@ use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
 use crate::runtime::workers::Jobs;
 use crate::shard::{ConnectionId, Effect, Event, Origin, Pressure, Shard, ShardId};
 use crate::time::Time;
+use crate::transport::Opened;
 
 /// A larger buffer is not kept for what is opened next: so much has once waited for its turn.
 const OPENED_BYTES_MAX: usize = 64 * 1024;
@@ -92,7 +93,6 @@ pub(super) struct State {
     pub(super) spare: Vec<Vec<u8>>,
     /// Where records are decrypted, and where what was in them is put together: used again and again, since memory that has
     /// just been used is fast.
-    pub(super) records: Vec<u8>,
     pub(super) opened: Vec<u8>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
@@ -133,7 +133,6 @@ impl State {
             steps: 0,
             hush: Hush::default(),
             spare: Vec::new(),
-            records: Vec::new(),
             opened: Vec::new(),
             departures: Vec::new(),
             unjudged: Vec::new(),
@@ -145,9 +144,10 @@ impl State {
         }
     }
 
-    /// Gives the shard bytes that have waited at the socket. What is left of them waits again.
-    pub(super) fn receive_held(&mut self, connection: ConnectionId, mut bytes: Vec<u8>) {
-        let left = self.shard.handle(self.now, Event::Received { connection, bytes: &bytes });
+    /// Gives the shard bytes that have been through the filters. What it leaves waits at the socket.
+    pub(super) fn receive_opened(&mut self, connection: ConnectionId, opened: Opened) {
+        let left = self.shard.handle(self.now, Event::Received { connection, bytes: opened.bytes() });
+        let (mut bytes, _) = opened.into_parts();
         let Some(socket) = self.sockets.socket(connection) else { return };
         socket.is_cut = left.is_some();
         if let Some(left) = left {
@@ -157,6 +157,11 @@ impl State {
         } else {
             self.keep_opened(bytes);
         }
+    }
+
+    /// The same with bytes that have waited at the socket.
+    pub(super) fn receive_held(&mut self, connection: ConnectionId, held: Vec<u8>) {
+        self.receive_opened(connection, Opened::from(held));
     }
 
     /// Takes back what opened bytes were in, for the next.

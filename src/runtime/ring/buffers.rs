@@ -110,6 +110,16 @@ impl BufferRing {
         }
     }
 
+    /// The same, to be changed.
+    pub(super) fn bytes_mut(&mut self, buffer: u16, count: usize) -> &mut [u8] {
+        assert!(buffer < self.count && count <= self.buffer_bytes, "the kernel names a buffer of this ring");
+        // SAFETY: as above; no other reference to it lives, since all borrow the ring.
+        unsafe {
+            let start = self.memory.start.as_ptr().add(usize::from(buffer) * self.buffer_bytes);
+            slice::from_raw_parts_mut(start, count)
+        }
+    }
+
     /// Lets the kernel use a buffer (again).
     pub(super) fn give_back(&mut self, buffer: u16) {
         assert!(buffer < self.count && self.lent > 0, "only lent buffers come back");

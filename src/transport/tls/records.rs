@@ -14,10 +14,10 @@ use rustls::{
 };
 
 use super::sealer::{Sealer, HEADER_BYTES, OVERHEAD_MAX};
-use crate::transport::{append, Opened, COPY_BYTES};
+use crate::transport::opened::{append, Opened};
 
 /// What a record of ours holds at most: clients with little memory have no room for one of 16 KiB.
-pub(super) const CONTENT_BYTES_MAX: usize = COPY_BYTES;
+pub(super) const CONTENT_BYTES_MAX: usize = 4000;
 /// What a record of the client's holds at most, with what its cipher adds. [RFC8446-5.2], [RFC5246-6.2.3].
 const SEALED_BYTES_MAX_TLS13: usize = (16 << 10) + 256;
 const SEALED_BYTES_MAX_TLS12: usize = (16 << 10) + 2048;
@@ -82,6 +82,11 @@ impl Records {
     /// Whether the client has said that nothing more comes.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    #[cfg(test)]
+    pub(super) fn sealer(&mut self) -> &mut Sealer {
+        &mut self.sealer
     }
 
     #[cfg(test)]

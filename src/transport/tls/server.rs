@@ -147,6 +147,8 @@ impl TlsServer {
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = TICKETS_SENT;
+        // What follows the handshake is sealed and opened by `records`.
+        config.enable_secret_extraction = true;
         if let Some(Tickets(ticketer)) = &tickets {
             config.ticketer = Arc::clone(ticketer);
         }

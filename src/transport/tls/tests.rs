@@ -1,5 +1,6 @@
 //! What the filter does, with rustls as the client.
 
+mod records;
 mod scene;
 
 use std::io::{Read, Write};
@@ -20,8 +21,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 
 use self::scene::{asking, Authority, Ends, Scene, NOW_S, OPEN};
-use super::super::Transport;
-use super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, TlsPart, TlsPolicy, TlsServer};
+use super::super::{Opened, Transport};
+use super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, Tls, TlsPart, TlsPolicy, TlsServer};
 
 fn only(version: &'static SupportedProtocolVersion) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -47,31 +48,11 @@ fn both_versions_are_spoken_however_the_bytes_are_cut() {
         for step in [1, 100, 16_000, usize::MAX] {
             let mut ends = Ends::new(&server, &client);
             ends.talk(step);
+            ends.talk(step);
             assert_eq!(ends.client.protocol_version(), Some(version.version));
             assert_eq!(ends.server.identity(), None);
         }
     }
-}
-
-#[test]
-fn what_is_large_leaves_in_records_of_a_size_that_is_copied_fast() {
-    let scene = Scene::new();
-    let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
-    ends.carry(usize::MAX).expect("a handshake");
-    let said: Vec<u8> = (0..10_001_u32).map(|index| (index % 251) as u8).collect();
-    let mut sent = b"in front".to_vec();
-    ends.server.send(&said, &mut sent).expect("it is open");
-    let mut records = Vec::new();
-    let mut rest = &sent[b"in front".len()..];
-    while let [_, _, _, high, low, more @ ..] = rest {
-        let bytes = usize::from(u16::from_be_bytes([*high, *low]));
-        records.push(bytes);
-        rest = &more[bytes..];
-    }
-    // Each with the tag and the type.
-    assert_eq!(records, [4017, 4017, 2018]);
-    ends.hear(&sent[b"in front".len()..]);
-    assert!(ends.heard == said);
 }
 
 #[test]
@@ -85,8 +66,8 @@ fn what_is_no_tls_is_refused_by_name() {
         (b"\x16\x03\x01\xff\xff\0\0", "is no TLS"),
     ] {
         let mut transport = Transport::new(None, Some(&server));
-        let (mut opened, mut replies) = (Vec::new(), Vec::new());
-        let refusal = transport.receive(bytes, &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
+        let (mut opened, mut replies) = (Opened::default(), Vec::new());
+        let refusal = transport.receive(&mut bytes.to_vec(), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains(reason), "{refusal}");
     }
 }
@@ -103,9 +84,8 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
     let scene = Scene::new();
     for version in [0, 1, 2] {
         let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
-        let (mut opened, mut replies) = (Vec::new(), Vec::new());
-        let refusal =
-            transport.receive(&old_hello(version), &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
+        let (mut opened, mut replies) = (Opened::default(), Vec::new());
+        let refusal = transport.receive(&mut old_hello(version), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains("TLS 1.1 or older"), "{refusal}");
         // protocol_version, fatal.
         assert_eq!((replies[0], &replies[5..]), (0x15, &[2, 70][..]));
@@ -118,8 +98,8 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
 fn a_client_without_a_common_cipher_or_protocol_is_refused() {
     let scene = Scene::new();
     let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
-    let (mut opened, mut replies) = (Vec::new(), Vec::new());
-    let refusal = transport.receive(&old_hello(3), &mut Vec::new(), &mut opened, &mut replies).expect_err("refused");
+    let (mut opened, mut replies) = (Opened::default(), Vec::new());
+    let refusal = transport.receive(&mut old_hello(3), &mut opened, &mut replies).expect_err("refused");
     assert!(!replies.is_empty() && refusal.reason.contains("the client"), "{refusal}");
     let http = scene.client(None, |config| config.alpn_protocols = vec![b"h2".to_vec()]);
     Ends::new(&scene.server(OPEN), &http).refused("ALPN");
@@ -266,20 +246,11 @@ fn messages_of_the_handshake_may_be_cut_into_many_records() {
 }
 
 #[test]
-fn new_keys_in_the_middle_are_taken() {
-    let scene = Scene::new();
-    let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
-    ends.talk(usize::MAX);
-    ends.client.refresh_traffic_keys().expect("TLS 1.3");
-    ends.talk(3);
-}
-
-#[test]
 fn nothing_is_kept_of_what_is_whole() {
     let scene = Scene::new();
     let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
     ends.talk(usize::MAX);
-    assert_eq!(ends.server.tls.as_ref().map(|tls| tls.waiting.capacity()), Some(0));
+    assert_eq!(ends.server.tls.as_ref().map(Tls::waiting_capacity), Some(0));
 }
 
 #[track_caller]
@@ -374,9 +345,9 @@ fn changed_bytes_are_refused_or_taken_but_never_panic() {
             for (_, change) in changes.iter().filter(|(when, _)| *when == flight) {
                 apply(&mut sent, *change);
             }
-            for piece in sent.chunks(step) {
+            for piece in sent.chunks_mut(step) {
                 let mut replies = Vec::new();
-                let received = ends.server.receive(piece, &mut Vec::new(), &mut ends.opened, &mut replies);
+                let received = ends.server.receive(piece, &mut ends.opened, &mut replies);
                 if !replies.is_empty() {
                     ends.hear(&replies);
                 }

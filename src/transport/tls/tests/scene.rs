@@ -14,11 +14,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ALL_VERSIONS};
 
-use super::super::super::{Refusal, RefusalKind, Transport};
-use super::super::{
-    ClientCertificates, Identity, KeyPair, Material, MinimumVersion, TlsPolicy, TlsServer, RECORD_BYTES_MAX,
-    RECORD_OVERHEAD_MAX,
-};
+use super::super::super::{Opened, Refusal, RefusalKind, Transport};
+use super::super::records::CONTENT_BYTES_MAX;
+use super::super::sealer::OVERHEAD_MAX;
+use super::super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, TlsPolicy, TlsServer};
 
 /// Within the validity of what is made here.
 pub(super) const NOW_S: i64 = 1_780_000_000;
@@ -105,13 +104,18 @@ impl Scene {
         TlsServer::new(&self.material, policy, None, NOW_S).expect("a server")
     }
 
-    pub(super) fn client(&self, shown: Option<&KeyPair>, change: impl FnOnce(&mut ClientConfig)) -> Arc<ClientConfig> {
+    /// What a client of the server trusts.
+    pub(super) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.authority.pem.as_bytes()).expect("pem")).expect("an authority");
+        roots
+    }
+
+    pub(super) fn client(&self, shown: Option<&KeyPair>, change: impl FnOnce(&mut ClientConfig)) -> Arc<ClientConfig> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(ALL_VERSIONS)
             .expect("known versions")
-            .with_root_certificates(roots);
+            .with_root_certificates(self.roots());
         let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some(pair) => {
@@ -130,7 +134,7 @@ impl Scene {
 pub(super) struct Ends {
     pub(super) client: ClientConnection,
     pub(super) server: Transport,
-    pub(super) opened: Vec<u8>,
+    pub(super) opened: Opened,
     pub(super) heard: Vec<u8>,
 }
 
@@ -142,7 +146,7 @@ impl Ends {
     pub(super) fn asking_for(server: &TlsServer, client: &Arc<ClientConfig>, name: &'static str) -> Ends {
         let name = ServerName::try_from(name).expect("a name");
         let client = ClientConnection::new(Arc::clone(client), name).expect("a client");
-        Ends { client, server: Transport::new(None, Some(server)), opened: Vec::new(), heard: Vec::new() }
+        Ends { client, server: Transport::new(None, Some(server)), opened: Opened::default(), heard: Vec::new() }
     }
 
     /// Carries bytes to and fro, at most `step` at a time, until nobody has any.
@@ -155,9 +159,9 @@ impl Ends {
             if sent.is_empty() {
                 return Ok(());
             }
-            for piece in sent.chunks(step) {
+            for piece in sent.chunks_mut(step) {
                 let mut replies = Vec::new();
-                let received = self.server.receive(piece, &mut Vec::new(), &mut self.opened, &mut replies);
+                let received = self.server.receive(piece, &mut self.opened, &mut replies);
                 self.hear(&replies);
                 received?;
             }
@@ -182,14 +186,14 @@ impl Ends {
         let long: Vec<u8> = (0..50_000u32).map(|number| number as u8).collect();
         self.client.writer().write_all(&long).expect("room");
         self.carry(step).expect("records");
-        assert!(self.opened == long, "what is opened is what was sent");
+        assert!(self.opened.bytes() == long, "what is opened is what was sent");
         let mut sealed = Vec::new();
         self.server.send(&long, &mut sealed).expect("keys");
-        let records = long.len().div_ceil(RECORD_BYTES_MAX);
-        assert!(sealed.len() <= long.len() + records * RECORD_OVERHEAD_MAX, "{} bytes", sealed.len());
+        let records = long.len().div_ceil(CONTENT_BYTES_MAX);
+        assert!(sealed.len() <= long.len() + records * OVERHEAD_MAX, "{} bytes", sealed.len());
         self.hear(&sealed);
         assert!(mem::take(&mut self.heard) == long);
-        self.opened.clear();
+        self.opened = Opened::default();
     }
 
     #[track_caller]
