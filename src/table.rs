@@ -4,8 +4,12 @@
 //! old half lies about until the allocator gives it back. Here nothing moves, and at most one page is unused. Knows
 //! nobody.
 
+mod names;
+
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
+
+pub use self::names::Names;
 
 /// Entries of a page.
 const PAGE: usize = 128;
@@ -57,6 +61,12 @@ impl<T> Paged<T> {
         self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
     }
 
+    /// Bytes it owns, without what its entries own.
+    #[cfg(test)]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.pages.len() * PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
+    }
+
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()
@@ -82,20 +92,23 @@ impl<T> IndexMut<usize> for Paged<T> {
 /// Values under small keys that are used again: the key given back last is given out next.
 #[derive(Debug)]
 pub struct Table<T> {
-    entries: Paged<Option<T>>,
-    vacant: Vec<usize>,
+    /// Pages as large as a key's lower bits reach, so that one look decides whether there is such a key.
+    pages: Vec<Box<[Option<T>; PAGE]>>,
+    /// Keys that have been given out at all.
+    given: usize,
+    vacant: Vec<u32>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table { entries: Paged::default(), vacant: Vec::new() }
+        Table { pages: Vec::new(), given: 0, vacant: Vec::new() }
     }
 }
 
 impl<T> Table<T> {
     /// Values there are.
     pub fn len(&self) -> usize {
-        self.entries.len() - self.vacant.len()
+        self.given - self.vacant.len()
     }
 
     /// Whether there is none.
@@ -106,30 +119,72 @@ impl<T> Table<T> {
     /// Puts a value in and answers its key.
     pub fn insert(&mut self, value: T) -> usize {
         if let Some(key) = self.vacant.pop() {
-            self.entries[key] = Some(value);
-            return key;
+            self.pages[key as usize / PAGE][key as usize % PAGE] = Some(value);
+            return key as usize;
         }
-        self.entries.push(Some(value));
-        self.entries.len() - 1
+        let key = self.given;
+        if key == self.pages.len() * PAGE {
+            self.pages.push(empty_page());
+        }
+        self.pages[key / PAGE][key % PAGE] = Some(value);
+        self.given += 1;
+        key
     }
 
     /// Takes a value out; its key will be used again.
     pub fn remove(&mut self, key: usize) -> Option<T> {
-        let value = self.entries.get_mut(key)?.take()?;
-        self.vacant.push(key);
+        let value = self.pages.get_mut(key / PAGE)?[key % PAGE].take()?;
+        self.vacant.push(u32::try_from(key).expect("memory ends before four thousand million values"));
         Some(value)
     }
 
     /// A value, if it is there.
     #[inline]
     pub fn get(&self, key: usize) -> Option<&T> {
-        self.entries.get(key)?.as_ref()
+        self.pages.get(key / PAGE)?[key % PAGE].as_ref()
     }
 
     /// A value to be changed, if it is there.
     #[inline]
     pub fn get_mut(&mut self, key: usize) -> Option<&mut T> {
-        self.entries.get_mut(key)?.as_mut()
+        self.pages.get_mut(key / PAGE)?[key % PAGE].as_mut()
+    }
+
+    /// The values in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flat_map(|page| page.iter()).flatten()
+    }
+
+    /// Bytes it owns, without what its values own.
+    #[cfg(test)]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let pages = self.pages.len() * size_of::<[Option<T>; PAGE]>() + self.pages.capacity() * size_of::<usize>();
+        pages + self.vacant.capacity() * size_of::<u32>()
+    }
+}
+
+/// Without a way over the stack, which has no room for pages of large values.
+fn empty_page<T>() -> Box<[Option<T>; PAGE]> {
+    let page: Box<[Option<T>]> = (0..PAGE).map(|_| None).collect();
+    match page.try_into() {
+        Ok(page) => page,
+        Err(_) => unreachable!("it has been made as long as that"),
+    }
+}
+
+impl<T> Index<usize> for Table<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, key: usize) -> &T {
+        self.get(key).expect("a key is used while its value is there")
+    }
+}
+
+impl<T> IndexMut<usize> for Table<T> {
+    #[inline]
+    fn index_mut(&mut self, key: usize) -> &mut T {
+        self.get_mut(key).expect("a key is used while its value is there")
     }
 }
 

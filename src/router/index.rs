@@ -5,25 +5,23 @@
 //! found no place goes to the trie and stays there until it is removed, so each is in one place all its life. What is
 //! not used costs nothing. Generic in what hangs on a filter.
 
-use slab::Slab;
-
 use super::asked::Asked;
+use super::handles::Handles;
 use super::hash::Keys;
 use super::interest::Interest;
 use super::levels::Levels;
 use super::shape::Shape;
 use super::shapes::Shapes;
-use super::symbols::grow_by_quarter;
-use super::table::Table;
 use super::trie::Trie;
 use crate::limits::SHAPES_MAX;
+use crate::table::Table;
 
 /// Filters of one kind.
 pub(super) struct Index<V> {
     keys: Keys,
-    entries: Slab<Entry<V>>,
-    exact: Table,
-    shapes: Shapes<Table>,
+    entries: Table<Entry<V>>,
+    exact: Handles,
+    shapes: Shapes<Handles>,
     trie: Trie,
 }
 
@@ -43,7 +41,7 @@ enum Place {
 impl<V> Index<V> {
     pub(super) fn new(keys: Keys) -> Index<V> {
         let trie = Trie::new(keys.clone());
-        Index { keys, entries: Slab::new(), exact: Table::default(), shapes: Shapes::default(), trie }
+        Index { keys, entries: Table::default(), exact: Handles::default(), shapes: Shapes::default(), trie }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -71,7 +69,6 @@ impl<V> Index<V> {
     /// Stores a filter that is not there yet. The handle is valid until it is removed. The interest is what peers must
     /// hear, if nothing stored before amounts to the same.
     pub(super) fn insert(&mut self, filter: &str, value: V) -> (u32, Option<Interest>) {
-        grow_by_quarter(&mut self.entries);
         let handle = self.entries.insert(Entry { filter: filter.into(), value });
         let handle = u32::try_from(handle).expect("memory ends before four thousand million filters");
         let place = match self.hashed(filter) {
@@ -92,9 +89,10 @@ impl<V> Index<V> {
     /// Takes a filter out and returns what hung on it, and what peers must hear that nobody wants any more, if nothing
     /// that is left amounts to the same.
     pub(super) fn remove(&mut self, handle: u32) -> (V, Option<Interest>) {
-        let Entry { filter, value } = self.entries.remove(handle as usize);
+        let Entry { filter, value } =
+            self.entries.remove(handle as usize).expect("a handle is valid until it is removed");
         if self.entries.is_empty() {
-            self.entries = Slab::new();
+            self.entries = Table::default();
         }
         let place = self.take_out(&filter, handle);
         (value, self.interest(place, &filter))
@@ -130,9 +128,9 @@ impl<V> Index<V> {
     /// Bytes it owns, without what its values own.
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
-        let texts: usize = self.entries.iter().map(|(_, entry)| entry.filter.len()).sum();
-        let entries = self.entries.capacity() * size_of::<Entry<V>>();
-        let tables = self.exact.heap_bytes() + self.shapes.heap_bytes(Table::heap_bytes);
+        let texts: usize = self.entries.iter().map(|entry| entry.filter.len()).sum();
+        let entries = self.entries.heap_bytes();
+        let tables = self.exact.heap_bytes() + self.shapes.heap_bytes(Handles::heap_bytes);
         entries + texts + tables + self.trie.heap_bytes()
     }
 
@@ -173,7 +171,9 @@ impl<V> Index<V> {
         let place = self.hashed(filter);
         let was_there = match place {
             Place::Exact(hash) => self.exact.remove(hash, handle),
-            Place::Shaped(shape, hash) => self.shapes.take(shape, |table| table.remove(hash, handle), Table::is_empty),
+            Place::Shaped(shape, hash) => {
+                self.shapes.take(shape, |table| table.remove(hash, handle), Handles::is_empty)
+            }
             Place::Trie => false,
         };
         if was_there {
@@ -207,7 +207,7 @@ impl<V> Index<V> {
 /// What is left to look at if the first handle under a hash is another's, which is rare.
 #[cold]
 #[inline(never)]
-fn find_beyond(table: &Table, hash: u64, is: &dyn Fn(u32) -> bool) -> Option<u32> {
+fn find_beyond(table: &Handles, hash: u64, is: &dyn Fn(u32) -> bool) -> Option<u32> {
     table.find(hash, is)
 }
 

@@ -5,16 +5,14 @@
 //! to be known so, their shard decides. So there are at most [`SHAPES_MAX`](crate::limits::SHAPES_MAX) shapes for each
 //! peer, and as many probes for a publication.
 
-use slab::Slab;
-
 use super::asked::Asked;
 use super::hash::Keys;
 use super::masks::Masks;
 use super::shape::Shape;
 use super::shapes::Shapes;
-use super::symbols::grow_by_quarter;
 use super::trie::Trie;
 use super::words::{bit, PeerSet};
+use crate::table::Table;
 
 /// Something a shard wants publications of, as its peers are told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,13 +32,13 @@ pub(super) struct PeerInterest {
     shapes: Shapes<Masks>,
     /// The numbers of the filters are places in `masks`.
     wildcard: Trie,
-    masks: Slab<u64>,
+    masks: Table<u64>,
 }
 
 impl PeerInterest {
     pub(super) fn new(keys: Keys) -> PeerInterest {
         let wildcard = Trie::new(keys.clone());
-        PeerInterest { keys, exact: Masks::default(), shapes: Shapes::default(), wildcard, masks: Slab::new() }
+        PeerInterest { keys, exact: Masks::default(), shapes: Shapes::default(), wildcard, masks: Table::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,7 +54,6 @@ impl PeerInterest {
                 if let Some(number) = self.wildcard.find(filter) {
                     self.masks[number as usize] |= bit(peer);
                 } else {
-                    grow_by_quarter(&mut self.masks);
                     let number = self.masks.insert(bit(peer));
                     self.wildcard.insert(filter, number as u32);
                 }
@@ -79,7 +76,7 @@ impl PeerInterest {
                     self.masks.remove(number as usize);
                     self.wildcard.remove(filter);
                     if self.masks.is_empty() {
-                        self.masks = Slab::new();
+                        self.masks = Table::default();
                     }
                 }
             }
@@ -90,7 +87,7 @@ impl PeerInterest {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         let hashed = self.exact.heap_bytes() + self.shapes.heap_bytes(Masks::heap_bytes);
-        hashed + self.masks.capacity() * 16 + self.wildcard.heap_bytes()
+        hashed + self.masks.heap_bytes() + self.wildcard.heap_bytes()
     }
 
     /// The peers that want a topic. `found` is room to work in.

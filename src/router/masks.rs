@@ -1,6 +1,6 @@
 //! A set of peers for each hash that any of them has named: sixteen bytes a slot.
 
-use super::slots::{tag, Slot, Slots};
+use super::slots::{tag, Place, Slot, Slots};
 use super::words::bit;
 
 /// Sets of peers by hash.
@@ -45,17 +45,17 @@ impl Masks {
     /// Adds a peer; it may be there already.
     pub(super) fn insert(&mut self, hash: u64, peer: u8) {
         match self.find(hash) {
-            Some((at, slot)) => self.slots.replace(at, Mask { hash, peers: slot.peers | bit(peer) }),
+            Some((place, slot)) => self.slots.replace(place, Mask { hash, peers: slot.peers | bit(peer) }),
             None => self.slots.insert(Mask { hash, peers: bit(peer) }),
         }
     }
 
     /// Takes a peer out; it need not be there.
     pub(super) fn remove(&mut self, hash: u64, peer: u8) {
-        let Some((at, slot)) = self.find(hash) else { return };
+        let Some((place, slot)) = self.find(hash) else { return };
         match slot.peers & !bit(peer) {
-            0 => self.slots.remove(at),
-            peers => self.slots.replace(at, Mask { hash, peers }),
+            0 => self.slots.remove(place),
+            peers => self.slots.replace(place, Mask { hash, peers }),
         }
     }
 
@@ -66,7 +66,7 @@ impl Masks {
     }
 
     #[inline]
-    fn find(&self, hash: u64) -> Option<(usize, Mask)> {
+    fn find(&self, hash: u64) -> Option<(Place, Mask)> {
         self.slots.find(tag(hash), |slot| slot.hash == hash)
     }
 }

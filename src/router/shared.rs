@@ -10,10 +10,10 @@ use std::ops::Bound;
 use slab::Slab;
 
 use super::asked::Asked;
+use super::handles::Handles;
 use super::hash::Keys;
 use super::index::Index;
 use super::subscribers::{Subscriber, Wishes};
-use super::table::Table;
 use super::words::{Receiver, SessionKey, ShareKey, ShareTarget, SharedPick};
 
 /// What peers are told of a group whenever it changes: the members it has on one shard.
@@ -31,7 +31,7 @@ pub struct ShareWeight {
 pub(super) struct Shared {
     keys: Keys,
     groups: Slab<Group>,
-    by_text: Table,
+    by_text: Handles,
     /// The filters without `$share/name/`, and the groups of each.
     index: Index<Vec<u32>>,
 }
@@ -64,7 +64,7 @@ struct Peer {
 impl Shared {
     pub(super) fn new(keys: Keys) -> Shared {
         let index = Index::new(keys.clone());
-        Shared { keys, groups: Slab::new(), by_text: Table::default(), index }
+        Shared { keys, groups: Slab::new(), by_text: Handles::default(), index }
     }
 
     #[inline]

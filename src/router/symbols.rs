@@ -1,15 +1,14 @@
 //! The levels of wildcard filters, each text kept once and named by a small number.
 
-use slab::Slab;
-
+use super::handles::Handles;
 use super::hash::Keys;
-use super::table::Table;
+use crate::table::Table;
 
 /// Interned levels, counted: the last release forgets the text.
 pub(super) struct Symbols {
     keys: Keys,
-    symbols: Slab<Symbol>,
-    by_text: Table,
+    symbols: Table<Symbol>,
+    by_text: Handles,
 }
 
 struct Symbol {
@@ -28,7 +27,7 @@ const SHORT_MAX: usize = 22;
 
 impl Symbols {
     pub(super) fn new(keys: Keys) -> Symbols {
-        Symbols { keys, symbols: Slab::new(), by_text: Table::default() }
+        Symbols { keys, symbols: Table::default(), by_text: Handles::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -48,7 +47,6 @@ impl Symbols {
             self.symbols[symbol as usize].uses += 1;
             return symbol;
         }
-        grow_by_quarter(&mut self.symbols);
         let symbol = self.symbols.insert(Symbol { text: Text::new(level), uses: 1 }) as u32;
         self.by_text.insert(hash, symbol);
         symbol
@@ -59,11 +57,11 @@ impl Symbols {
         let found = &mut self.symbols[symbol as usize];
         found.uses -= 1;
         if found.uses == 0 {
-            let gone = self.symbols.remove(symbol as usize);
+            let gone = self.symbols.remove(symbol as usize).expect("it is used");
             let was_known = self.by_text.remove(self.keys.bytes(gone.text.as_bytes()), symbol);
             assert!(was_known, "only what was inserted is removed");
             if self.symbols.is_empty() {
-                self.symbols = Slab::new();
+                self.symbols = Table::default();
             }
         }
     }
@@ -71,8 +69,8 @@ impl Symbols {
     /// Bytes it owns.
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
-        let texts: usize = self.symbols.iter().map(|(_, symbol)| symbol.text.heap_bytes()).sum();
-        self.symbols.capacity() * std::mem::size_of::<Symbol>() + texts + self.by_text.heap_bytes()
+        let texts: usize = self.symbols.iter().map(|symbol| symbol.text.heap_bytes()).sum();
+        self.symbols.heap_bytes() + texts + self.by_text.heap_bytes()
     }
 
     #[inline]
@@ -108,14 +106,6 @@ impl Text {
             Text::Short { .. } => 0,
             Text::Long(bytes) => bytes.len(),
         }
-    }
-}
-
-/// Makes room for one more. Doubling would leave up to half of a large table unused; a quarter bounds the waste at 20 %
-/// and keeps the cost of an insertion constant over many.
-pub(super) fn grow_by_quarter<T>(slab: &mut Slab<T>) {
-    if slab.len() == slab.capacity() {
-        slab.reserve_exact((slab.len() / 4).max(4));
     }
 }
 

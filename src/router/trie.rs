@@ -1,11 +1,12 @@
 //! The wildcard filters, as a tree of levels: one walk along a topic finds all that match it.
 //!
-//! Flat: nodes in one array, all edges in one table, levels interned. Knows filters as texts and hands out the number
+//! Flat: nodes in one list, all edges in one table, levels interned. Knows filters as texts and hands out the number
 //! stored for each; what the number stands for is the caller's. Nodes and levels nobody needs are taken out at once.
 
+use super::handles::{Handles, NONE};
 use super::hash::Keys;
 use super::symbols::Symbols;
-use super::table::{Table, NONE};
+use crate::table::Paged;
 
 const ROOT: u32 = 0;
 /// Stands for the level `+` where a symbol is expected.
@@ -14,12 +15,12 @@ const PLUS: u32 = NONE;
 /// Wildcard filters (others work too) and a number for each.
 pub(super) struct Trie {
     keys: Keys,
-    nodes: Vec<Node>,
+    nodes: Paged<Node>,
     /// First of the vacant nodes, chained by `parent`.
     vacant: u32,
     used: usize,
     filters: usize,
-    edges: Table,
+    edges: Handles,
     symbols: Symbols,
 }
 
@@ -49,8 +50,15 @@ struct Node {
 impl Trie {
     pub(super) fn new(keys: Keys) -> Trie {
         let symbols = Symbols::new(keys.clone());
-        let root = Node::new(NONE, NONE);
-        Trie { keys, nodes: vec![root], vacant: NONE, used: 0, filters: 0, edges: Table::default(), symbols }
+        Trie {
+            keys,
+            nodes: only(Node::new(NONE, NONE)),
+            vacant: NONE,
+            used: 0,
+            filters: 0,
+            edges: Handles::default(),
+            symbols,
+        }
     }
 
     /// No filter, no node beside the root, no edge and no level left.
@@ -105,7 +113,7 @@ impl Trie {
     /// Bytes it owns.
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
-        let nodes = self.nodes.capacity() * std::mem::size_of::<Node>();
+        let nodes = self.nodes.heap_bytes();
         nodes + self.edges.heap_bytes() + self.symbols.heap_bytes()
     }
 
@@ -194,10 +202,6 @@ impl Trie {
             *place = node;
             return at;
         }
-        if self.nodes.len() == self.nodes.capacity() {
-            // By a quarter, not by doubling: see `grow_by_quarter`.
-            self.nodes.reserve_exact((self.nodes.len() / 4).max(4));
-        }
         self.nodes.push(node);
         u32::try_from(self.nodes.len() - 1).expect("memory ends before four thousand million nodes")
     }
@@ -220,11 +224,18 @@ impl Trie {
             at = parent;
         }
         if self.used == 0 {
-            self.nodes.truncate(1);
-            self.nodes.shrink_to(1);
+            // The root stays as it is: `#` hangs on it.
+            let root = std::mem::replace(&mut self.nodes[ROOT as usize], Node::new(NONE, NONE));
+            self.nodes = only(root);
             self.vacant = NONE;
         }
     }
+}
+
+fn only(root: Node) -> Paged<Node> {
+    let mut nodes = Paged::default();
+    nodes.push(root);
+    nodes
 }
 
 impl Node {

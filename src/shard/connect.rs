@@ -161,7 +161,7 @@ pub(crate) fn admit(
 /// Why there is no room for a client, if so; counts it.
 fn lack_of_room(state: &mut State, client_id: &str, grant: &Grant) -> Option<&'static str> {
     // Who comes for what it is owed makes room.
-    if state.is_refusing() && !state.by_client_id.contains_key(client_id) {
+    if state.is_refusing() && state.by_client_id.get(client_id).is_none() {
         state.metrics.connects_refused_memory_total += 1;
         return Some("memory is short");
     }

@@ -7,11 +7,6 @@ use crate::shard::series::Workbench;
 use crate::shard::state::State;
 use crate::time::Time;
 
-/// A table of names keeps its room until it has so many times what it needs: to shrink one moves all that is in it.
-const NAMES_ROOM_MAX: usize = 8;
-/// Fewer names are not worth it.
-const NAMES_ROOM_MIN: usize = 1024;
-
 /// Frees what only waits to be used again. Some microseconds, unless most clients have gone.
 pub(crate) fn give_back(state: &mut State, now: Time) {
     state.pool.give_back();
@@ -27,8 +22,5 @@ pub(crate) fn give_back(state: &mut State, now: Time) {
     state.pending_subacks.shrink_to_fit();
     // They go round: each list of mail that is posted comes back with the room that it took.
     state.mail.iter_mut().for_each(Vec::shrink_to_fit);
-    let (room, needed) = (state.by_client_id.capacity(), state.by_client_id.len().max(NAMES_ROOM_MIN));
-    if room > NAMES_ROOM_MAX * needed {
-        state.by_client_id.shrink_to(2 * needed);
-    }
+    state.by_client_id.give_back();
 }

@@ -1,6 +1,6 @@
 //! The tables of one core. The flows beside this file (connect, publish, ...) change them; nobody else does.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 use std::mem;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::shard::scans::ScanNumber;
 use crate::shard::series::Workbench;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::shard::users::Users;
-use crate::table::{Paged, Table};
+use crate::table::{Names, Paged, Table};
 use crate::time::Time;
 
 /// Spare outbox buffers one shard keeps.
@@ -75,7 +75,7 @@ pub(crate) struct State {
     pub(crate) renewals: BTreeMap<ConnectionId, Stage>,
     pub(crate) router: Router,
     pub(crate) clients: Table<Client>,
-    pub(crate) by_client_id: HashMap<Arc<str>, SessionKey, RandomState>,
+    pub(crate) by_client_id: Names<SessionKey>,
     pub(crate) slots: Paged<Option<Slot>>,
     pub(crate) pool: ChunkPool,
     pub(crate) timers: Timers,
@@ -146,7 +146,7 @@ impl State {
         State {
             router: Router::new(options.id.0, options.shards, topics),
             clients: Table::default(),
-            by_client_id: HashMap::with_hasher(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
+            by_client_id: Names::new(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
             slots: Paged::default(),
             pool: ChunkPool::new(SPARE_CHUNKS_MAX),
             timers: Timers::default(),
@@ -409,7 +409,7 @@ impl State {
             hasher.write_u64(low);
             let high = hasher.finish();
             let client_id = format!("{}{low:016x}{:06x}", self.options.assigned_client_id_prefix, high >> 40);
-            if self.home(&client_id) == self.options.id && !self.by_client_id.contains_key(client_id.as_str()) {
+            if self.home(&client_id) == self.options.id && self.by_client_id.get(&client_id).is_none() {
                 return client_id;
             }
         }

@@ -8,7 +8,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// Handles by hash.
 #[derive(Default)]
-pub(super) struct Table {
+pub(super) struct Handles {
     slots: Slots<Named>,
 }
 
@@ -34,7 +34,7 @@ impl Slot for Named {
     }
 }
 
-impl Table {
+impl Handles {
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -46,7 +46,7 @@ impl Table {
         self.slots.find(tag, |slot| slot.tag == tag && is(slot.handle)).map(|(_, slot)| slot.handle)
     }
 
-    /// The first handle that [`Table::find`] would offer. Hardly ever is it another than the one looked for.
+    /// The first handle that [`Handles::find`] would offer. Hardly ever is it another than the one looked for.
     #[inline]
     pub(super) fn first(&self, hash: u64) -> Option<u32> {
         let tag = tag(hash);
@@ -61,8 +61,8 @@ impl Table {
 
     /// Takes a handle out that was inserted under the same hash; answers whether it was there.
     pub(super) fn remove(&mut self, hash: u64, handle: u32) -> bool {
-        let Some((at, _)) = self.slots.find(tag(hash), |slot| slot.handle == handle) else { return false };
-        self.slots.remove(at);
+        let Some((place, _)) = self.slots.find(tag(hash), |slot| slot.handle == handle) else { return false };
+        self.slots.remove(place);
         true
     }
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn handles_under_one_hash_are_offered_one_after_the_other() {
-        let mut table = Table::default();
+        let mut table = Handles::default();
         for handle in 0..20 {
             table.insert(1 << 40, handle);
         }
