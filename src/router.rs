@@ -7,6 +7,7 @@
 //! the calls so far.
 
 mod asked;
+mod handles;
 mod hash;
 mod index;
 mod interest;
@@ -21,7 +22,6 @@ mod shared;
 mod slots;
 mod subscribers;
 mod symbols;
-mod table;
 #[cfg(test)]
 mod tests;
 mod trie;

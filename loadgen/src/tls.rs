@@ -131,12 +131,7 @@ impl Tls {
 
     /// Encrypts to the front of `room`, which grows if it must, or keeps it until the handshake is over; answers how many
     /// bytes that are. What TLS itself has to say before goes to `out`.
-    pub(crate) fn seal(
-        &mut self,
-        bytes: &[u8],
-        room: &mut Vec<u8>,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, &'static str> {
+    pub(crate) fn seal(&mut self, bytes: &[u8], room: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<usize, &'static str> {
         if !self.is_open {
             self.early.extend_from_slice(bytes);
             return Ok(0);
