@@ -71,7 +71,13 @@ impl Desk {
             Ok(_) => {}
             Err(Refusal::BadCredentials) => self.note_failure(now, credentials.address),
             // Not the client's fault, or nothing it could guess.
-            Err(Refusal::AnonymousNotAllowed | Refusal::TooManyFailures | Refusal::Unavailable | Refusal::Busy) => {}
+            Err(
+                Refusal::AnonymousNotAllowed
+                | Refusal::TooManyFailures
+                | Refusal::Unavailable
+                | Refusal::Busy
+                | Refusal::MethodNotOffered,
+            ) => {}
         }
     }
 

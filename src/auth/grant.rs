@@ -96,6 +96,9 @@ pub enum Refusal {
     /// Too many wait to be checked.
     #[error("too many clients wait to be authenticated")]
     Busy,
+    /// It wants to show who it is in a way that is not offered where it has come to.
+    #[error("the authentication method is not offered")]
+    MethodNotOffered,
 }
 
 /// Never shows a password.

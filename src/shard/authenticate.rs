@@ -167,5 +167,8 @@ pub(crate) fn fault_of(refusal: Refusal) -> Fault {
         }
         Refusal::Unavailable => Fault::new(ReasonCode::ServerUnavailable, "authentication is not available"),
         Refusal::Busy => Fault::new(ReasonCode::ServerBusy, "too many clients wait to be authenticated"),
+        Refusal::MethodNotOffered => {
+            Fault::new(ReasonCode::BadAuthenticationMethod, "the authentication method is not offered")
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::{debug, field};
 
-use crate::auth::{Ask, Grant, SCRAM_METHOD};
+use crate::auth::{Ask, Grant, Refusal, SCRAM_METHOD};
 use crate::connection::{Connection, OutboundAliases, Phase};
 use crate::limits::Limits;
 use crate::mqtt::{
@@ -53,6 +53,13 @@ pub(crate) fn on_connect(state: &mut State, now: Time, id: ConnectionId, packet:
     if let Err(fault) = check(state, id, packet) {
         note_agreement(state, id, packet);
         refuse_connect(state, now, id, fault);
+        return true;
+    }
+    if packet.authentication_method.is_some_and(|method| !offers(state, id, method)) {
+        // [MQTT5-4.12.0-1]
+        note_agreement(state, id, packet);
+        tell(state, now, id, packet.client_id, Refusal::MethodNotOffered);
+        refuse(state, now, id, Refusal::MethodNotOffered);
         return true;
     }
     if !packet.client_id.is_empty() {
@@ -244,10 +251,6 @@ fn check(state: &mut State, id: ConnectionId, packet: &Connect<'_>) -> Result<()
             Some(_) => Fault::new(ReasonCode::UseAnotherServer, "server is shutting down"),
             None => Fault::new(ReasonCode::ServerUnavailable, "server is shutting down"),
         });
-    }
-    if packet.authentication_method.is_some_and(|method| !offers(state, id, method)) {
-        // [MQTT5-4.12.0-1]
-        return Err(Fault::new(ReasonCode::BadAuthenticationMethod, "the authentication method is not offered"));
     }
     let may_assign = match packet.version {
         ProtocolVersion::V3_1 => false,

@@ -188,9 +188,11 @@ pub(crate) fn on_weighed(state: &mut State, now: Time, id: ConnectionId, answer:
             // DISCONNECT knows no 0x86 [MQTT5-3.14.2.1]; that the connection ends is [MQTT5-4.12.1-2].
             let fault = match refusal {
                 Refusal::TooManyFailures => fault_of(refusal),
-                Refusal::AnonymousNotAllowed | Refusal::BadCredentials | Refusal::Unavailable | Refusal::Busy => {
-                    Fault::new(ReasonCode::NotAuthorized, "not authenticated again")
-                }
+                Refusal::AnonymousNotAllowed
+                | Refusal::BadCredentials
+                | Refusal::Unavailable
+                | Refusal::Busy
+                | Refusal::MethodNotOffered => Fault::new(ReasonCode::NotAuthorized, "not authenticated again"),
             };
             say_goodbye(state, now, id, Goodbye::Fault(fault));
         }

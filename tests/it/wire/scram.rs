@@ -185,3 +185,14 @@ fn sighup_reads_the_users_again_and_a_broken_file_changes_nothing() {
     assert_eq!(connect(address, "alice", "alice").1 .0, ReasonCode::BadUserNameOrPassword);
     assert_eq!(connect(address, "bob", "bob").1, (ReasonCode::Success, true));
 }
+
+#[test]
+fn a_method_that_is_not_offered_is_refused_in_one_line() {
+    let path = users("scram-other", &["alice"]);
+    let (mut program, address) = serve("scram-other", &path, "");
+    let mut other = Caller::open(address, 5);
+    other.say("connect id=gauge clean authentication_method=SCRAM-SHA-1 authentication_data=x");
+    assert_eq!(heard(&mut other).0, ReasonCode::BadAuthenticationMethod);
+    let line = program.says("a client is not let in");
+    assert!(line.contains("gauge") && line.contains("method is not offered"), "{line}");
+}
