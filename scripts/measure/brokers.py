@@ -35,6 +35,8 @@ class Kind:
     image_words: tuple = None
     ready_s: float = 30.0
     tls_config: str = None
+    # It answers SIGUSR1 with counters, among them how long publications stay in it.
+    counts_stays: bool = False
 
     @property
     def program_of(self):
@@ -62,6 +64,7 @@ KINDS = {
             ("--config", "$config", "--bind", "127.0.0.1:$port", "--cores", "$cores"),
             "corecast.toml",
             tls_config="corecast-tls.toml",
+            counts_stays=True,
         ),
         Kind(
             "mosquitto",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .spread import is_apart, ratios_of, spread_of
+from .stays import SHARES, percentiles
 
 LATENCIES = ("p50_us", "p90_us", "p99_us", "p99_9_us", "max_us")
 # A paced scenario in which less of the load came through in time says nothing about latency.
@@ -22,6 +23,8 @@ class Cell:
     own_cpu: object = None
     memory: object = None
     latency: dict = field(default_factory=dict)
+    # How long publications stayed in the broker itself, by the bounds it counts by; only of those that do.
+    stays: dict = field(default_factory=dict)
     ratio: object = None
     rival: object = None
     row: list = field(default_factory=list, repr=False)
@@ -70,6 +73,8 @@ def cell_of(load, entry, runs):
     cell.memory = spread_of([broker.get("memory_peak_bytes") for broker in brokers])
     latencies = [run.report["traffic"]["latency"] or {} for run in counted]
     cell.latency = {name: spread_of([latency.get(name) for latency in latencies]) for name in LATENCIES}
+    stays = [percentiles(run.stays) for run in counted]
+    cell.stays = {name: spread_of([one.get(name) for one in stays]) for name in SHARES}
     return cell
 
 

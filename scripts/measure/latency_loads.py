@@ -10,7 +10,8 @@ BULK_BYTES = 65_536
 MODERATE_PER_S = 20_000
 PERCENTS = (50, 90)
 HALF = 0.5
-# What Corecast is to reach: at half of its maximum rate, and by how much bulk beside the pairs may raise their p99.
+# What Corecast is to reach: in the broker at half of its maximum rate, and by how much bulk beside the pairs may raise
+# their p99.
 TARGETS_US = {"p99_us": 300.0, "p99_9_us": 1000.0}
 RISE_MAX_US = 1000.0
 
@@ -26,7 +27,7 @@ class Part(Load):
         if self.share is None:
             return self
         arguments = f"{self.arguments} --rate {max(1, int(self.share * rate))}"
-        return Load(self.name, self.title, arguments, is_paced=True)
+        return Load(self.name, self.title, arguments, is_paced=True, asks_stays=True)
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ class Course(Load):
 def by_rate(qos):
     words = f"{PAIRS} --qos {qos}"
     parts = tuple(
-        Part(f"pairs-qos{qos}-{percent}", f"QoS {qos} at {percent} %", words, is_paced=True, share=percent / 100)
+        Part(f"pairs-qos{qos}-{percent}", f"QoS {qos} at {percent} %", words, is_paced=True, asks_stays=True, share=percent / 100)
         for percent in PERCENTS
     )
     return Course(
         f"pairs-qos{qos}-max",
         f"QoS {qos}, as fast as it goes",
         f"{words} --window 40",
+        asks_stays=True,
         short=f"qos{qos}",
         parts=parts,
     )
@@ -68,12 +70,14 @@ def beside_bulk():
         f"QoS 0 at {MODERATE_PER_S:,}/s beside payloads of 64 KiB",
         f"{words} --bulk {BULK_BYTES}",
         is_paced=True,
+        asks_stays=True,
     )
     return Course(
         "pairs-alone",
         f"QoS 0 at {MODERATE_PER_S:,}/s alone",
         words,
         is_paced=True,
+        asks_stays=True,
         is_for_one_core=True,
         short="bulk",
         parts=(bulk,),

@@ -49,6 +49,8 @@ class Run:
     load_average: float = None
     # What a second loadgen did meanwhile, as it reports it.
     beside: dict = None
+    # How many publications stayed in the broker up to which time meanwhile, warm-up included: [[us or none, count], ...].
+    stays: list = None
 
     @property
     def is_true(self):

@@ -33,6 +33,8 @@ class Load:
     beside: str = None
     # loadgen sleeps although its CPU may be its own: another loadgen is there, or is not for comparison.
     is_beside: bool = False
+    # The broker is asked how long publications stayed in it.
+    asks_stays: bool = False
 
     @property
     def words(self):

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from string import Template
 
+from . import stays
 from .brokers import KINDS
 from .cores import show_cores
 
@@ -83,6 +84,9 @@ class Running:
 
     def last_words(self):
         return ""
+
+    def stays(self):
+        return None
 
 
 class Started:
@@ -221,6 +225,10 @@ class Started:
         asked = ["docker", "inspect", "--format", "{{.State.Pid}}", self.container]
         said = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
         return int(said) if said.isdecimal() and said != "0" else None
+
+    def stays(self):
+        """How long publications have stayed in it so far, if it counts that."""
+        return stays.ask(self.process, self.log_path) if self.kind.counts_stays and not self.container else None
 
     def last_words(self):
         """The end of what it wrote, to stand behind an error."""

@@ -8,6 +8,7 @@ from .brokers import Absent
 from .loadgen import STOPPED, Command, Run, load, meanwhile
 from .loads import Load
 from .process import StartError, broker_of
+from .stays import between
 
 # What a run takes beside what it measures: starting, connecting, ending. For the first estimate only.
 OVERHEAD_S = 0.8
@@ -102,6 +103,7 @@ def run_part(settings, part, entry, number, broker):
     load_average = os.getloadavg()[0]
     command = Command(settings, part, broker.address, broker.pid, broker.load_words)
     run = Run(part.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
+    stays = broker.stays() if part.asks_stays else None
     if part.beside:
         other = Load(part.name, part.title, part.beside, is_beside=True)
         with meanwhile(Command(settings, other, broker.address, extra=broker.load_words)) as told:
@@ -111,6 +113,8 @@ def run_part(settings, part, entry, number, broker):
             run.error = f"the loadgen beside it was not there all the time: {run.beside['ended']}"
     else:
         run.exit_code, run.report, run.error = load(command)
+    if part.asks_stays:
+        run.stays = between(stays, broker.stays())
     if run.exit_code == STOPPED:
         # Somebody ended loadgen itself: its figures are those of a part.
         run.error = "loadgen was stopped"

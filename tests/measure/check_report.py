@@ -24,13 +24,18 @@ def checks(kind, results, brokers):
         mine = [run for run in runs if run["label"] == broker]
         yield f"{broker} ran in each scenario", {run["scenario"] for run in mine} == scenarios
         yield f"{broker} was true in each of them", all(run["exit_code"] == 0 and run["report"]["ok"] for run in mine)
-        yield from KINDS[kind](broker, {run["scenario"]: run["report"] | {"beside": run["beside"]} for run in mine})
+        yield from KINDS[kind](broker, {run["scenario"]: run["report"] | kept_beside(run) for run in mine})
     summary = (folder / "summary.md").read_text()
     for chart in CHARTS[kind]:
         yield f"{chart} is a picture", ElementTree.parse(folder / chart).getroot().tag.endswith("svg")
         yield f"{chart} is shown in the summary", f"]({chart})" in summary
     yield "nothing is missing", "Not measured" not in summary and "Incomplete" not in summary
     yield "its own path stands nowhere in it", str(Path.cwd()) not in summary + json.dumps(runs)
+
+
+def kept_beside(run):
+    """What stands in a run's file beside the report of loadgen."""
+    return {"beside": run["beside"], "stays": run["stays"]}
 
 
 def of_bench(broker, reports):
@@ -71,6 +76,8 @@ def of_latency(broker, reports):
     most = reports["pairs-qos0-max"]["traffic"]["delivered_per_s"]
     yield "the rates are shares of what was reached", [round(100 * rate / most) for rate in rates] == [50, 90]
     yield f"{broker} has latencies", all(report["traffic"]["latency"]["p99_us"] > 0 for report in reports.values())
+    stays = {name: sum(count for _, count in report["stays"] or []) for name, report in reports.items()}
+    yield f"how long publications stay in {broker} is counted", all(count > 1000 for count in stays.values())
     yield "large payloads went beside the pairs", reports["pairs-bulk"]["traffic"]["bulk_delivered_per_s"] > 16
     yield "and not without being asked for", reports["pairs-alone"]["traffic"]["bulk_delivered_per_s"] == 0
 

@@ -80,10 +80,10 @@ def steps(name, count, each, held, per_s=1e6, busy=0.2):
     return [step(name, each, busy), step("undoing", held, None)]
 
 
-def run(scenario, label, number, rate, **more):
+def run(scenario, label, number, rate, stays=None, **more):
     made = report(rate, **more)
     code = 3 if more.get("lost") else 0 if made["ok"] else 1
-    return Run(scenario, label, number, f"{label} --port PORT", "loadgen p2p", exit_code=code, report=made)
+    return Run(scenario, label, number, f"{label} --port PORT", "loadgen p2p", exit_code=code, report=made, stays=stays)
 
 
 def entry(label, kind=None, cores=(0,)):

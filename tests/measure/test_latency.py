@@ -1,13 +1,15 @@
 """What follows what in scripts/latency, and how its report judges."""
 
+import math
 import unittest
 
 import made
 from measure.cells import cell_of
 from measure.latency_loads import COURSES, chosen
-from measure.latency_report import judged, rise_of, summary
+from measure.latency_report import bound, judged, rise_of, summary
 from measure.loads import LoadError
 from measure.spread import spread_of
+from measure.stays import between, counts_of, percentiles
 from measure.words import milliseconds
 
 QOS0, QOS1, BULK = COURSES
@@ -62,6 +64,20 @@ class Courses(unittest.TestCase):
             chosen(["qos2"])
 
 
+class Stays(unittest.TestCase):
+    def test_counters_become_bounds_and_only_what_came_meanwhile_counts(self):
+        before = counts_of("stays_to_50us_total=5 stays_to_1ms_total=1 stays_longer_total=0 turns_total=9")
+        self.assertEqual(before, [[50, 5], [1000, 1], [None, 0]])
+        meanwhile = between(before, [[50, 95], [1000, 10], [None, 1]])
+        self.assertEqual(percentiles(meanwhile), {"p50_us": 50.0, "p99_us": 1000.0, "p99_9_us": math.inf})
+        self.assertEqual((bound(math.inf), bound(1000.0)), ("> 10", "1.00"))
+
+    def test_nothing_is_made_up(self):
+        self.assertIsNone(counts_of("turns_total=9"))
+        self.assertIsNone(between(None, [[50, 1]]))
+        self.assertEqual((percentiles(None), percentiles([[50, 0], [None, 0]])), ({}, {}))
+
+
 class Verdicts(unittest.TestCase):
     def test_a_target_is_met_by_every_run_or_not_at_all(self):
         for values, verdict in (
@@ -71,6 +87,11 @@ class Verdicts(unittest.TestCase):
         ):
             text = judged(spread_of(values), 300.0, milliseconds)
             self.assertTrue(text.endswith(f"(target: below 0.300 ms): {verdict}"), text)
+
+    def test_a_bound_that_is_the_target_meets_it(self):
+        for values, verdict in (([200, 300], "met"), ([200, 300, 500], "**not in every run**"), ([500], "**missed**")):
+            text = judged(spread_of(values), 300.0, bound, is_bound=True)
+            self.assertTrue(text.endswith(f"(target: at most 0.300 ms): {verdict}"), text)
 
     def test_the_rise_is_taken_round_by_round(self):
         alone, beside = (cell_of(part, ONE, []) for part in BULK.all)
@@ -88,6 +109,14 @@ class Report(unittest.TestCase):
         self.assertIn("QoS 1 at 50 %: p99.9 1.80 (1.80-1.80) ms (target: below 1.00 ms): **missed**", text)
         self.assertNotIn("90 %: p99", text.split("## At a part")[0], "the target is for half of the rate")
         self.assertIn("| QoS 0 at 90 % | corecast-1-core | 1,000 (1,000-1,000) | yes |", text)
+
+    def test_who_counts_how_long_publications_stay_is_judged_by_that(self):
+        stays = [[300, 990], [2000, 9], [None, 1]]
+        text = summary(measured([ONE], runs(ONE, QOS0, p99_us=(900.0,), stays=stays, was_limit=True), [QOS0]), [])
+        target = "in the broker 0.300 (0.300-0.300) ms (target: at most 0.300 ms): met\n"
+        self.assertIn(f"- corecast-1-core, QoS 0 at 50 %: p99 {target}", text)
+        self.assertIn("p99.9 in the broker 2.00 (2.00-2.00) ms (target: at most 1.00 ms): **missed**", text)
+        self.assertIn("| 0.300 (0.300-0.300) | 0.300 (0.300-0.300) | 2.00 (2.00-2.00) |", text)
 
     def test_what_makes_a_figure_doubtful_stands_beside_it(self):
         for more, said in (

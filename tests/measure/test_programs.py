@@ -135,6 +135,7 @@ class Measuring(unittest.TestCase):
         self.assertEqual(len(list((folder / "raw").iterdir())), 5)
         half = json.loads((folder / "raw/pairs-qos1-50.corecast-1-core.1.json").read_text())
         self.assertIn("--qos 1 --rate 500 ", half["load_command"])
+        self.assertEqual(half["stays"], [[300, 990], [2000, 10], [None, 0]])
         self.assertIn("](latency.svg)", text)
         self.assertIn("raise their p99 by", text)
 
@@ -143,7 +144,7 @@ class Measuring(unittest.TestCase):
         code, _, err = run("latency", *self.given, *words, FAKE_LOADGEN_FAILS="1")
         self.assertEqual(code, 1)
         self.assertIn("1 of 1 runs failed", err)
-        self.assertIn("| QoS 1 at 50 % | corecast-1-core | - | - | - | - | - | - | - | - | not run |", self.report()[1])
+        self.assertIn("| QoS 1 at 50 % | corecast-1-core | - | - | - | - | - | - | - | - | - | - | - | not run |", self.report()[1])
 
     def test_losses_are_the_exit_code_too(self):
         code, _, err = run("bench", *self.given, "--smoke", "corecast", FAKE_LOADGEN_LOSES="corecast.toml")
