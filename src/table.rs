@@ -116,6 +116,11 @@ impl<T> Table<T> {
         self.len() == 0
     }
 
+    /// All keys in use are below this one.
+    pub fn keys_end(&self) -> usize {
+        self.given
+    }
+
     /// Puts a value in and answers its key.
     pub fn insert(&mut self, value: T) -> usize {
         if let Some(key) = self.vacant.pop() {

@@ -69,6 +69,11 @@ impl Acl {
             (!own.is_empty()).then(|| RuleSet::new(own.iter().map(|(filter, access)| (filter.as_str(), *access))));
         Rules::new(Arc::clone(shared), own)
     }
+
+    /// How many rules are made anew for each client: its own of each pattern.
+    pub fn patterns(&self) -> usize {
+        self.patterns.len()
+    }
 }
 
 impl Pattern {

@@ -15,6 +15,10 @@ use crate::shard::publish::Sender;
 use crate::shard::state::State;
 use crate::time::Time;
 
+/// Units of work for new rules of a session, and for each of them that is made for it alone: a third and half a microsecond.
+const RENEWAL_UNITS: usize = 8;
+const PATTERN_UNITS: usize = 6;
+
 /// Whether a client may publish to a topic; counts and tells if it may not.
 pub(crate) fn may_write(state: &mut State, now: Time, session: SessionKey, topic: &str) -> bool {
     let rules = state.client(session).and_then(Client::rules);
@@ -89,37 +93,58 @@ pub(crate) fn kept(grant: Grant) -> Option<Box<Grant>> {
     says_something.then(|| Box::new(grant))
 }
 
-/// New rules hold from here on, for those who are there too: who would not be let in by them any more is sent away, and its
-/// session ends. Cost: a look at each session of the shard, and for those with rules the making of new ones.
+/// New rules hold from here on: at once for those who come, and for those who are there by and by, each as a whole. Who would
+/// not be let in by them any more is sent away, and its session ends.
 pub(crate) fn on_policy(state: &mut State, now: Time, policies: Arc<Policies>) {
-    state.policies = Arc::clone(&policies);
-    let sessions: Vec<SessionKey> = state.by_client_id.values().copied().collect();
-    for session in sessions {
-        let Some(client) = state.client_mut(session) else { continue };
-        let anonymous = Grant::default();
-        let old = client.grant.as_deref().unwrap_or(&anonymous);
-        match policies.of(client.listener).renew(old, &client.session.client_id) {
-            Some(grant) => client.grant = kept(grant),
-            None => {
-                debug!(client_id = &*client.session.client_id, "is not let in by the new rules");
-                let connection = client.connection;
-                state.metrics.sessions_revoked_total += 1;
-                if let Some(id) = connection {
-                    let fault = Fault::new(ReasonCode::NotAuthorized, "not authorized any more");
-                    say_goodbye(state, now, id, Goodbye::Fault(fault));
-                }
-                // What it left unsaid, its will included, was not asked for by anybody who may.
-                if let Some(client) = state.client_mut(session).filter(|client| !client.has_ended) {
-                    client.session.will = None;
-                    end_session(state, now, session);
-                }
+    state.policies = policies;
+    state.renewing_at = Some(0);
+    go_on_renewing(state, now);
+}
+
+/// Gives the new rules to as many sessions as the turn has room for.
+pub(crate) fn go_on_renewing(state: &mut State, now: Time) {
+    while let Some(at) = state.renewing_at {
+        if state.budget.is_spent() {
+            return;
+        }
+        state.budget.spend(1);
+        state.renewing_at = (at < state.clients.keys_end()).then_some(at + 1);
+        let session = SessionKey(at as u32);
+        if state.client(session).is_some_and(|client| !client.has_ended) {
+            let patterns = renew(state, now, session);
+            state.budget.spend(RENEWAL_UNITS + PATTERN_UNITS * patterns);
+        }
+    }
+}
+
+/// Answers how many rules were made for it alone.
+fn renew(state: &mut State, now: Time, session: SessionKey) -> usize {
+    let policies = Arc::clone(&state.policies);
+    let Some(client) = state.client_mut(session) else { return 0 };
+    let anonymous = Grant::default();
+    let old = client.grant.as_deref().unwrap_or(&anonymous);
+    let policy = policies.of(client.listener);
+    match policy.renew(old, &client.session.client_id) {
+        Some(grant) => client.grant = kept(grant),
+        None => {
+            debug!(client_id = &*client.session.client_id, "is not let in by the new rules");
+            let connection = client.connection;
+            state.metrics.sessions_revoked_total += 1;
+            if let Some(id) = connection {
+                let fault = Fault::new(ReasonCode::NotAuthorized, "not authorized any more");
+                say_goodbye(state, now, id, Goodbye::Fault(fault));
+            }
+            // What it left unsaid, its will included, was not asked for by anybody who may.
+            if let Some(client) = state.client_mut(session).filter(|client| !client.has_ended) {
+                client.session.will = None;
+                end_session(state, now, session);
             }
         }
     }
-    // What clients have been seen to publish to is asked for again.
-    for index in 0..state.slots.len() {
-        if let Some(slot) = state.slots[index].as_mut() {
-            slot.known = None;
-        }
+    let connection = state.client(session).and_then(|client| client.connection);
+    if let Some(slot) = connection.and_then(|id| state.slot_mut(id)) {
+        // What it has been seen to publish to is asked for again.
+        slot.known = None;
     }
+    policy.acl.as_ref().map_or(0, |acl| acl.patterns())
 }

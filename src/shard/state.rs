@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) fan_outs: FanOuts,
     /// The next slot to be told of the end, while not all have been.
     pub(crate) draining_at: Option<usize>,
+    /// How far new rules have been given to the sessions, by their keys.
+    pub(crate) renewing_at: Option<usize>,
     pub(crate) budget: Budget,
     pub(crate) effects: Vec<Effect>,
     pub(crate) dirty: Vec<ConnectionId>,
@@ -153,6 +155,7 @@ impl State {
             work: VecDeque::new(),
             fan_outs: FanOuts::default(),
             draining_at: None,
+            renewing_at: None,
             budget: Budget::new(options.turn_units_max),
             effects: Vec::new(),
             dirty: Vec::new(),
@@ -197,7 +200,8 @@ impl State {
 
     /// Whether there is work that goes on at the next tick.
     pub(crate) fn has_work(&self) -> bool {
-        !(self.work.is_empty() && self.held_back.is_empty() && self.fan_outs.is_empty() && self.draining_at.is_none())
+        let goes_through_all = self.draining_at.is_some() || self.renewing_at.is_some();
+        goes_through_all || !(self.work.is_empty() && self.held_back.is_empty() && self.fan_outs.is_empty())
     }
 
     /// Whether nothing is left of any client: no session, subscription, interest, timer or work.

@@ -1,9 +1,10 @@
-//! What a turn does beside the events it brings: timers that are due, goodbyes to all when the process ends, and long work
-//! that goes on. Each of the three does what the turn has room for, and always a little.
+//! What a turn does beside the events it brings: timers that are due, goodbyes to all when the process ends, new rules for all,
+//! and long work that goes on. Each of them does what the turn has room for, and always a little.
 
 use crate::connection::Phase;
 use crate::mqtt::ReasonCode;
 use crate::router::SessionKey;
+use crate::shard::allowed::go_on_renewing;
 use crate::shard::authenticate::on_verdict_late;
 use crate::shard::deliver::pump;
 use crate::shard::disconnect::{on_session_due, say_goodbye, Goodbye};
@@ -41,6 +42,8 @@ pub(crate) fn on_tick(state: &mut State, now: Time) {
     }
     state.budget.reserve();
     go_on_draining(state, now);
+    state.budget.reserve();
+    go_on_renewing(state, now);
     state.budget.reserve();
     let begin = Beginning::of(state);
     go_on_fanning_out(state, now);

@@ -269,7 +269,8 @@ fn new_rules_hold_at_once_for_those_who_are_there() {
 #[test]
 fn a_topic_that_is_known_is_asked_for_again_under_new_rules() {
     check(
-        r#"acl topic readwrite #
+        r#"turn_units 1
+           acl topic readwrite #
            s: connected id=s clean
            s: subscribed # q0
            a: connected id=a clean

@@ -1,7 +1,9 @@
 //! Long work is cut into turns: nobody sees where, and no turn does more than its units.
 
 use std::iter;
+use std::sync::Arc;
 
+use corecast::auth::{Policies, Policy};
 use corecast::config::QueueFull;
 use corecast::limits::Limits;
 use corecast::shard::{ConnectionId, Event, Origin, Seeds, Shard, ShardId, ShardOptions};
@@ -289,6 +291,28 @@ fn a_burst_at_qos_1_does_its_units_in_each_turn() {
     // Each delivery costs a unit, and a series one more for each receiver: eight fit behind the first two, eleven into a turn
     // that may be a fifth too long.
     assert_eq!(sent, [1000, 1100, 1100, 1100, 900]);
+}
+
+#[test]
+fn new_rules_are_given_to_some_sessions_in_each_turn() {
+    let mut shard = shard(1000);
+    let clients: Vec<ConnectionId> =
+        (0..400).map(|index| open(&mut shard, index, &[&format!("connect id=c{index} clean")])).collect();
+    let nobody = || Arc::new(Policies::new(1, vec![Arc::new(Policy { allow_anonymous: false, ..Policy::default() })]));
+    shard.handle(Time::START, Event::Policy { policies: nobody() });
+    let mut revoked = vec![shard.metrics().sessions_revoked_total];
+    shard.begin_turn();
+    // Who comes meanwhile goes by the new rules at once.
+    let late = open(&mut shard, 400, &["connect id=late clean"]);
+    while shard.next_deadline().is_some_and(|due| due <= Time::START) {
+        shard.begin_turn();
+        shard.handle(Time::START, Event::Tick);
+        revoked.push(shard.metrics().sessions_revoked_total);
+    }
+    // Nine units a session, and what its end takes.
+    assert!(revoked.len() > 3 && revoked.windows(2).all(|pair| pair[1] - pair[0] <= 112), "{revoked:?}");
+    assert_eq!(revoked.last(), Some(&400));
+    assert_eq!(shard.metrics().connects_refused_total, 1, "{late:?} of {}", clients.len());
 }
 
 #[test]
