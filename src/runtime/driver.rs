@@ -221,11 +221,12 @@ impl Driver {
         if sleeps && !self.mailbox.try_sleep() {
             wait = Wait::Not;
         }
+        let may_sleep = sleeps && !self.state.ring.has_come();
         let entered = self.state.ring.enter(wait);
         if sleeps {
             self.mailbox.wake_up();
         }
-        entered.map(|()| sleeps)
+        entered.map(|()| may_sleep)
     }
 
     fn wait(&self) -> Wait {

@@ -188,6 +188,7 @@ impl Ring {
         let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            .setup_taskrun_flag()
             .setup_submit_all()
             .setup_cqsize(sizes.completions)
             .dontfork()
@@ -229,6 +230,11 @@ impl Ring {
         // owned by `buffers`, `sends` and `landings` until its completion.
         let entered = unsafe { self.uring.submitter().enter(queued, wanted, flags.bits(), Some(&arguments)) };
         settle(entered)
+    }
+
+    /// Whether something has come that the next [`Ring::enter`] makes completions of. Costs a look at shared memory.
+    pub(super) fn has_come(&mut self) -> bool {
+        self.uring.submission().taskrun()
     }
 
     /// Moves at most `count_max` completions to the end of `into`, in order.

@@ -1,8 +1,9 @@
 //! How long publications stay in a core, from the moment they can be seen to the end of the turn that hands them out.
 //!
 //! What a completion brings may have waited since completions were last collected, so a stay is counted from then, unless
-//! the core has slept since: then it was woken by what came. The kernel's part, before and behind, is not in it, nor is
-//! what a receiver takes its time for. All publications of one turn count as the slowest of them may have stayed.
+//! the core has slept since, with nothing there when it lay down: then it was woken by what came. The kernel's part, before
+//! and behind, is not in it, nor is what a receiver takes its time for. All publications of one turn count as the slowest of
+//! them may have stayed.
 
 use std::time::Duration;
 

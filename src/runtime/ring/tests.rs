@@ -68,6 +68,20 @@ fn a_receive_goes_on_until_the_buffers_run_out_and_again_when_they_are_back() {
 }
 
 #[test]
+fn what_has_come_is_seen_before_it_is_a_completion() {
+    let (mut near, far) = UnixStream::pair().expect("a pair");
+    let mut ring = ring();
+    ring.receive(far.as_raw_fd(), tag(Operation::ReceiveMany, 1));
+    ring.enter(Wait::Not).expect("entered");
+    assert!(!ring.has_come());
+    near.write_all(b"x").expect("written");
+    assert!(ring.has_come());
+    let completion = gather(&mut ring, 1).pop().expect("one");
+    ring.recycle(completion);
+    assert!(!ring.has_come());
+}
+
+#[test]
 fn buffers_are_used_again_and_again_without_mixing_up_their_bytes() {
     let (mut near, far) = UnixStream::pair().expect("a pair");
     let mut ring = ring();
