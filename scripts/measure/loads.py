@@ -110,6 +110,9 @@ LOADS = (
     Load("fanin-qos0", "1000 to 1, QoS 0, bursts", "fanin --publishers 1000 --qos 0 --window 32 --burst 16", QUICK),
     Load("pairs10-100b", "10 pairs, 100 B", "p2p --clients 10 --qos 0 --window 100 --payload 100"),
     Load("pairs10-1k", "10 pairs, 1 KiB", "p2p --clients 10 --qos 0 --window 100 --payload 1024", WITH_TLS),
+    Load("pair-1k", "1 pair, 1 KiB, large window", "p2p --clients 1 --qos 0 --window 1024 --payload 1024", ONLY_TLS),
+    Load("pairs10-1k-w10", "10 pairs, 1 KiB, small window", "p2p --clients 10 --qos 0 --window 10 --payload 1024", ONLY_TLS),
+    Load("pairs100-1k", "100 pairs, 1 KiB, QoS 1", "p2p --clients 100 --qos 1 --window 40 --payload 1024", ONLY_TLS),
     Load("pairs10-64k", "10 pairs, 64 KiB", "p2p --clients 10 --qos 0 --window 16 --payload 65536", (*QUICK, "tls")),
     Load("wildcard", "100,000 wildcard filters, QoS 0", "wildcard --qos 0 --window 100", is_beyond_sink=True),
     Load(
