@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from pathlib import Path
 from statistics import median
@@ -73,6 +73,8 @@ class Soak:
     looks: list
     failures: list
     steady: dict
+    # What loadgen reported of each that was not in order.
+    failed: list = field(default_factory=list)
 
 
 def new_arguments():
@@ -104,7 +106,7 @@ def soak(words):
         happened = run(broker, settings, arguments)
     facts = host.facts(ROOT) | {"open_files": open_files}
     looks = [vars(look) for look in happened.looks]
-    raw = {"host": facts, "looks": looks, "failures": happened.failures, "steady": happened.steady}
+    raw = {"host": facts, "looks": looks, "failures": happened.failures, "failed": happened.failed, "steady": happened.steady}
     write_json(folder / "raw.json", raw)
     text, is_good = summary(happened, entry, arguments, facts)
     write_text(folder / "summary.md", text)
@@ -128,6 +130,8 @@ def run(broker, settings, arguments):
             ended = outcome(settings, free_load(f"{words} --prefix churn{number}", 0), broker)
             if not ended["is_true"]:
                 happened.failures.append(f"round {number}, {words}: {ended['said']}")
+                happened.failed.append(ended)
+                print(f"FAILED: {happened.failures[-1]}", flush=True)
         time.sleep(arguments.settle)
         if broker.process.poll() is None:
             look = Look(time.monotonic() - began, pss_of(broker.pid))
@@ -142,8 +146,9 @@ def run(broker, settings, arguments):
 def outcome(settings, what, broker):
     """What came of one run of loadgen, short."""
     code, report, error = load(Command(settings, what, broker.address, broker.pid))
-    said = [error] if error else [*report["problems"], f"exit code {code}"] if report else ["no report"]
     truth = report and report["truth"]
+    wrong = [f"{count} {what.replace('_', ' ')}" for what, count in (truth or {}).items() if isinstance(count, int) and count]
+    said = [error] if error else [*report["problems"], *wrong, f"exit code {code}"] if report else ["no report"]
     return {"is_true": code == 0, "said": "; ".join(said), "truth": truth, "latency": report and report["traffic"]["latency"]}
 
 
