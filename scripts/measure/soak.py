@@ -1,5 +1,6 @@
 """scripts/soak: hours of steady traffic while clients come and go, and whether memory grows meanwhile."""
 
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from .loadgen import Command, Settings, load
 from .loads import free_load
 from .options import ROOT, UsageError, add_places, main, new_parser, programs
 from .process import Ports, Started, raise_open_files
+from .stays import counters_of
 from .store import new_folder, write_json, write_text
 
 PROG = "scripts/soak"
@@ -57,6 +59,7 @@ Memory grows if the median after the last third of the rounds is more than {GROW
 second third; or if its slope over the second half of the rounds is above zero with its whole interval of 95 %, and more
 than 1 MiB over that half. Exit code 0: it did not grow and all was true; 1: else; 2: bad flags."""
 
+ALLOCATED = re.compile(r"\bmemory_allocated_bytes_now=(\d+)")
 
 @dataclass
 class Look:
@@ -64,6 +67,8 @@ class Look:
 
     elapsed_s: float
     pss_bytes: int
+    # What the broker itself holds, by its own count: without what the allocator keeps.
+    allocated_bytes: int = None
 
 
 @dataclass
@@ -134,9 +139,10 @@ def run(broker, settings, arguments):
                 print(f"FAILED: {happened.failures[-1]}", flush=True)
         time.sleep(arguments.settle)
         if broker.process.poll() is None:
-            look = Look(time.monotonic() - began, pss_of(broker.pid))
+            look = Look(time.monotonic() - began, pss_of(broker.pid), allocated_of(broker))
             happened.looks.append(look)
-            print(f"{look.elapsed_s / 60:6.1f} min  {look.pss_bytes / (1 << 20):8.2f} MiB", flush=True)
+            held = "" if look.allocated_bytes is None else f", {mib(look.allocated_bytes)} of them held by the broker"
+            print(f"{look.elapsed_s / 60:6.1f} min  {mib(look.pss_bytes):>12}{held}", flush=True)
     thread.join()
     if broker.process.poll() is not None:
         happened.failures.append(f"the broker ended{broker.last_words()}")
@@ -156,6 +162,11 @@ def pss_of(pid):
     """Proportional set size in bytes."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return 1024 * sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+
+
+def allocated_of(broker):
+    found = ALLOCATED.search(counters_of(broker.process, broker.log_path) or "")
+    return int(found[1]) if found else None
 
 
 def growth(looks):
@@ -189,9 +200,9 @@ class Slope:
         return f"Over the last {self.rounds} rounds it changed by {middle} KiB a round (95 %: {low} to {high})."
 
 
-def slope(looks):
+def slope(looks, what="pss_bytes"):
     """After Theil and Sen, the interval by Kendall's count of inversions: a step or two do not turn it."""
-    half = [look.pss_bytes for look in looks[len(looks) // 2 :]]
+    half = [getattr(look, what) for look in looks[len(looks) // 2 :]]
     count = len(half)
     slopes = sorted((half[two] - half[one]) / (two - one) for one in range(count) for two in range(one + 1, count))
     margin = CERTAIN * sqrt(count * (count - 1) * (2 * count + 5) / 18)
@@ -210,6 +221,9 @@ def summary(happened, entry, arguments, facts):
     else:
         verdict = f"**Memory {'grew' if has_grown else 'did not grow'}**: {mib(found[0])} after the second third of the rounds, "
         verdict += f"{mib(found[1])} after the last. {slope(happened.looks).words()}"
+        if all(look.allocated_bytes is not None for look in happened.looks):
+            held = slope(happened.looks, "allocated_bytes")
+            verdict += f" What the broker itself holds {'grew' if held.is_growth else 'did not grow'}: {held.words()}"
     latency = happened.steady.get("latency") or {}
     lines = [
         f"# Soak of {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}",
@@ -225,9 +239,9 @@ def summary(happened, entry, arguments, facts):
         "",
         *(f"- **{text}**" for text in happened.failures),
         *([""] if happened.failures else []),
-        "| minutes | PSS, MiB |",
-        "|---:|---:|",
-        *(f"| {look.elapsed_s / 60:.1f} | {look.pss_bytes / (1 << 20):.2f} |" for look in happened.looks),
+        "| minutes | PSS | held by the broker |",
+        "|---:|---:|---:|",
+        *(f"| {look.elapsed_s / 60:.1f} | {mib(look.pss_bytes)} | {mib(look.allocated_bytes)} |" for look in happened.looks),
         "",
         f"Commit {facts['commit']}. Repeat it: `{PROG} --minutes {arguments.minutes:g} --rate {arguments.rate}`.",
         "",
@@ -236,6 +250,8 @@ def summary(happened, entry, arguments, facts):
 
 
 def mib(amount):
+    if amount is None:
+        return "-"
     return f"{amount / (1 << 20):.2f} MiB"
 
 

@@ -1,4 +1,4 @@
-"""How long publications stay in a broker that counts it: asked of the broker itself, by a signal and its log."""
+"""What a broker counts itself: asked by a signal, answered in its log. Among it how long publications stay in it."""
 
 import math
 import re
@@ -15,13 +15,19 @@ SHARES = {"p50_us": 0.5, "p99_us": 0.99, "p99_9_us": 0.999}
 
 def ask(process, log_path):
     """[[bound in us, publications so far], ...], the last without a bound; None if there is no answer."""
+    counters = counters_of(process, log_path)
+    return counts_of(counters) if counters else None
+
+
+def counters_of(process, log_path):
+    """`name=number ...`; None if there is no answer."""
     seen = log_path.stat().st_size
     process.send_signal(signal.SIGUSR1)
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         found = REPORT.search(log_path.read_bytes()[seen:].decode(errors="replace"))
         if found:
-            return counts_of(found[1])
+            return found[1]
         time.sleep(0.02)
     return None
 

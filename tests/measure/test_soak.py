@@ -52,6 +52,14 @@ class Slopes(unittest.TestCase):
 
 
 class Words(unittest.TestCase):
+    def test_what_the_broker_holds_is_told_apart_from_what_the_allocator_keeps(self):
+        grown = [Look(60.0 * number, (9 + number) * MIB, 5 * MIB) for number in range(20)]
+        text, is_good = told(Soak(grown, [], {"is_true": True}))
+        self.assertFalse(is_good)
+        self.assertIn("**Memory grew**", text)
+        self.assertIn("What the broker itself holds did not grow: Over the last 10 rounds it changed by +0.0 KiB", text)
+        self.assertIn("| 1.0 | 10.00 MiB | 5.00 MiB |", text)
+
     def test_steady_and_true_is_good(self):
         text, is_good = told(Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": True}))
         self.assertTrue(is_good)
