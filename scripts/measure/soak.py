@@ -21,17 +21,18 @@ from .store import new_folder, write_json, write_text
 
 PROG = "scripts/soak"
 MINUTES = 60.0
-# One round: what clients do besides the steady traffic. Each undoes what it has done.
+# One round: what clients do besides the steady traffic. Each undoes what it has done. The CPUs are for others, too, and may
+# be gone for seconds: what is late is not lost.
 CHURN = (
     "reconnect-storm --scale 0.1",
     "takeover-storm --scale 0.1",
     "filters --topics 20000 --subscribers 20 --exact 70",
     "retained --topics 20000 --subscribers 5",
     "offline-sessions --subscribers 200 --topics 100",
-    "fanout --subscribers 200 --qos 1 --window 50 --duration 2",
-    "sharedsub --publishers 20 --subscribers 5 --rate 2000 --duration 2",
-    "p2p --clients 10 --window 8 --payload 65536 --duration 2",
-    "p2p --clients 50 --qos 2 --window 20 --protocol 5 --duration 2",
+    "fanout --subscribers 200 --qos 1 --window 50 --duration 2 --drain 10",
+    "sharedsub --publishers 20 --subscribers 5 --rate 2000 --duration 2 --drain 10",
+    "p2p --clients 10 --window 8 --payload 65536 --duration 2 --drain 10",
+    "p2p --clients 50 --qos 2 --window 20 --protocol 5 --duration 2 --drain 10",
     "conn --clients 2000 --connect-rate 0 --duration 0.2",
 )
 # The memory of the last third of the rounds may lie so much above that of the second third.
