@@ -21,6 +21,8 @@ pub(super) const CONTENT_BYTES_MAX: usize = 4000;
 /// What a record of the client's holds at most, with what its cipher adds. [RFC8446-5.2], [RFC5246-6.2.3].
 const SEALED_BYTES_MAX_TLS13: usize = (16 << 10) + 256;
 const SEALED_BYTES_MAX_TLS12: usize = (16 << 10) + 2048;
+/// How many times larger memory that was used before may be than the beginning of a record that is kept in it.
+const SPARE_FACTOR_MAX: usize = 4;
 /// Records without content that may come in succession: each makes work and costs the client nearly nothing.
 const EMPTY_MAX: u8 = 32;
 /// KeyUpdate is one byte long: whether the other side shall do the same. [RFC8446-4.6.3].
@@ -123,7 +125,8 @@ impl Records {
                 record = opened.take(record, start);
             }
             record.clear();
-            if !bytes.is_empty() {
+            // Not for a few bytes, which may wait for long.
+            if record.capacity() <= SPARE_FACTOR_MAX * bytes.len() {
                 self.waiting = record;
             }
         }

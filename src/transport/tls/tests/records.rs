@@ -99,6 +99,24 @@ fn every_suite_is_spoken_in_both_directions() {
 }
 
 #[test]
+fn a_few_bytes_of_a_record_do_not_keep_the_memory_of_a_large_one() {
+    let scene = Scene::new();
+    let mut wild = Wild::new(&scene, &TLS13);
+    let mut sent = Vec::new();
+    wild.sealer.seal(ContentType::ApplicationData, &[7; 16_000], &mut sent).expect("keys");
+    let large = sent.len();
+    wild.sealer.seal(ContentType::ApplicationData, &[7; 16_000], &mut sent).expect("keys");
+    // In use again, as long as much of it is.
+    wild.opened = Opened::reusing(Vec::with_capacity(64_000));
+    wild.send(&mut sent[..100].to_vec()).expect("a beginning");
+    wild.send(&mut sent[100..large + 20].to_vec()).expect("the rest, and a beginning");
+    let capacity = records(&mut wild.server).waiting_capacity();
+    assert!((20..100).contains(&capacity), "{capacity}");
+    wild.send(&mut sent[large + 20..].to_vec()).expect("the rest");
+    assert_eq!(wild.opened.bytes(), [7; 32_000]);
+}
+
+#[test]
 fn what_is_large_leaves_in_records_that_small_clients_have_room_for() {
     let scene = Scene::new();
     let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
