@@ -101,23 +101,24 @@ impl BufferRing {
 
     /// The first `count` bytes of a lent buffer.
     pub(super) fn bytes(&self, buffer: u16, count: usize) -> &[u8] {
-        assert!(buffer < self.count && count <= self.buffer_bytes, "the kernel names a buffer of this ring");
+        assert!(count <= self.buffer_bytes, "the kernel names bytes of a buffer");
         // SAFETY: within the mapping, initialised (the mapping is zeroed), and the kernel does not write to a buffer
         // between its completion and `give_back`, which needs the exclusive borrow.
-        unsafe {
-            let start = self.memory.start.as_ptr().add(usize::from(buffer) * self.buffer_bytes);
-            slice::from_raw_parts(start, count)
-        }
+        unsafe { slice::from_raw_parts(self.start(buffer), count) }
     }
 
     /// The same, to be changed.
     pub(super) fn bytes_mut(&mut self, buffer: u16, count: usize) -> &mut [u8] {
-        assert!(buffer < self.count && count <= self.buffer_bytes, "the kernel names a buffer of this ring");
+        assert!(count <= self.buffer_bytes, "the kernel names bytes of a buffer");
         // SAFETY: as above; no other reference to it lives, since all borrow the ring.
-        unsafe {
-            let start = self.memory.start.as_ptr().add(usize::from(buffer) * self.buffer_bytes);
-            slice::from_raw_parts_mut(start, count)
-        }
+        unsafe { slice::from_raw_parts_mut(self.start(buffer), count) }
+    }
+
+    /// Where a buffer begins.
+    fn start(&self, buffer: u16) -> *mut u8 {
+        assert!(buffer < self.count, "the kernel names a buffer of this ring");
+        // SAFETY: the mapping holds `count` buffers, one after the other.
+        unsafe { self.memory.start.as_ptr().add(usize::from(buffer) * self.buffer_bytes) }
     }
 
     /// Lets the kernel use a buffer (again).
@@ -132,7 +133,7 @@ impl BufferRing {
         unsafe {
             let first = self.table.start.as_ptr().cast::<BufRingEntry>();
             let entry = &mut *first.add(place);
-            entry.set_addr(self.memory.start.as_ptr().add(usize::from(buffer) * self.buffer_bytes) as u64);
+            entry.set_addr(self.start(buffer) as u64);
             entry.set_len(self.buffer_bytes as u32);
             entry.set_bid(buffer);
             let tail = &*BufRingEntry::tail(first).cast::<AtomicU16>();
