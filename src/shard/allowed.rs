@@ -103,6 +103,10 @@ pub(crate) fn on_policy(state: &mut State, now: Time, policies: Arc<Policies>) {
 
 /// Gives the new rules to as many sessions as the turn has room for.
 pub(crate) fn go_on_renewing(state: &mut State, now: Time) {
+    if state.renewing_at.is_none() {
+        return;
+    }
+    let policies = Arc::clone(&state.policies);
     while let Some(at) = state.renewing_at {
         if state.budget.is_spent() {
             return;
@@ -111,15 +115,14 @@ pub(crate) fn go_on_renewing(state: &mut State, now: Time) {
         state.renewing_at = (at < state.clients.keys_end()).then_some(at + 1);
         let session = SessionKey(at as u32);
         if state.client(session).is_some_and(|client| !client.has_ended) {
-            let patterns = renew(state, now, session);
+            let patterns = renew(state, now, session, &policies);
             state.budget.spend(RENEWAL_UNITS + PATTERN_UNITS * patterns);
         }
     }
 }
 
 /// Answers how many rules were made for it alone.
-fn renew(state: &mut State, now: Time, session: SessionKey) -> usize {
-    let policies = Arc::clone(&state.policies);
+fn renew(state: &mut State, now: Time, session: SessionKey, policies: &Policies) -> usize {
     let Some(client) = state.client_mut(session) else { return 0 };
     let anonymous = Grant::default();
     let old = client.grant.as_deref().unwrap_or(&anonymous);

@@ -210,15 +210,16 @@ impl Handshake {
                 }
             }
             used += discard;
-            if is_waiting && !self.connection.is_handshaking() {
+            if !is_waiting {
+                continue;
+            }
+            if !self.connection.is_handshaking() {
                 break Progress::IsThrough;
             }
-            if is_waiting && end == self.waiting.len() {
+            if end == self.waiting.len() {
                 break Progress::NeedsMore;
             }
-            if is_waiting {
-                end = self.show_next();
-            }
+            end = self.show_next();
         };
         self.waiting.drain(..used);
         self.seen = self.seen.saturating_sub(used);
