@@ -3,17 +3,17 @@
 //! Pure: bytes in, bytes out, "need more", "done". Must not know sockets, sessions, files, clocks or packets. A connection
 //! that needs no filter has no [`Transport`]; one that was only announced by a proxy needs it no more once that is read.
 
-mod opened;
+mod copy;
 mod proxy_protocol;
 mod refusal;
 mod tls;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use self::proxy_protocol::HeaderReader;
 use self::tls::Tls;
 
-pub use self::opened::Opened;
 pub use self::proxy_protocol::{Header, ProxyVersions};
 pub use self::refusal::{Refusal, RefusalKind};
 pub use self::tls::{
@@ -37,29 +37,31 @@ impl Transport {
         Transport { header: proxy.map(HeaderReader::new), tls: tls.map(Tls::new), said: None }
     }
 
-    /// Takes bytes from the socket and appends to `opened` those that are for the broker; `replies` gets what the filters
-    /// themselves have to say to the peer, also when the answer is an error: it tells the peer why. What `bytes` hold after
-    /// it means nothing.
+    /// Takes bytes from the socket. Those for the broker are what is appended to `opened`, and then what lies where the answer
+    /// says in `bytes`, of which the others mean nothing any more; `opened` may be exchanged for other memory if it is empty.
+    /// `replies` gets what the filters themselves have to say to the peer, also when the answer is an error: it tells the peer
+    /// why.
     ///
     /// # Errors
-    /// The peer breaks a rule of a filter or of the listener. Nothing more can be read.
-    pub fn receive(&mut self, bytes: &mut [u8], opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// The peer breaks a rule of a filter or of the listener. Nothing more can be read, and nothing is for the broker.
+    pub fn receive(
+        &mut self,
+        bytes: &mut [u8],
+        opened: &mut Vec<u8>,
+        replies: &mut Vec<u8>,
+    ) -> Result<Range<usize>, Refusal> {
         let mut start = 0;
         if let Some(header) = &mut self.header {
             let mut rest = &*bytes;
             let said = header.take(&mut rest)?;
             start = bytes.len() - rest.len();
-            let Some(said) = said else { return Ok(()) };
+            let Some(said) = said else { return Ok(0..0) };
             self.said = Some(said);
             self.header = None;
         }
-        let rest = &mut bytes[start..];
         match &mut self.tls {
-            Some(tls) => tls.receive(rest, opened, replies),
-            None => {
-                opened.push(rest);
-                Ok(())
-            }
+            Some(tls) => tls.receive(&mut bytes[start..], opened, replies).map(|count| start..start + count),
+            None => Ok(start..bytes.len()),
         }
     }
 

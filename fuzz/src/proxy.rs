@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str;
 
-use corecast::transport::{Opened, ProxyVersions, Transport};
+use corecast::transport::{ProxyVersions, Transport};
 
 use crate::input::{parts, pieces};
 
@@ -26,15 +26,16 @@ type Outcome = Result<Option<(Option<SocketAddr>, Option<Option<SocketAddr>>, Ve
 
 fn read(versions: ProxyVersions, pieces: &[&[u8]]) -> Outcome {
     let mut transport = Transport::new(Some(versions), None);
-    let (mut opened, mut replies) = (Opened::default(), Vec::new());
+    let (mut opened, mut replies) = (Vec::new(), Vec::new());
     for piece in pieces {
-        let received = transport.receive(&mut piece.to_vec(), &mut opened, &mut replies);
-        received.map_err(|refusal| refusal.to_string())?;
+        let mut piece = piece.to_vec();
+        let received = transport.receive(&mut piece, &mut opened, &mut replies);
+        opened.extend_from_slice(&piece[received.map_err(|refusal| refusal.to_string())?]);
     }
     assert!(replies.is_empty(), "a proxy is told nothing");
     assert_eq!(transport.is_open(), transport.is_transparent());
     assert!(transport.is_open() || opened.is_empty() && transport.proxied().is_none());
-    Ok(transport.is_open().then(|| (transport.address(Some(SEEN)), transport.proxied(), opened.bytes().to_vec())))
+    Ok(transport.is_open().then(|| (transport.address(Some(SEEN)), transport.proxied(), opened)))
 }
 
 /// A line of version 1 by the book.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use corecast::transport::{
-    ClientCertificates, KeyPair, Material, MinimumVersion, Opened, TlsPolicy, TlsServer, Transport,
+    ClientCertificates, KeyPair, Material, MinimumVersion, Refusal, TlsPolicy, TlsServer, Transport,
 };
 use rcgen::{CertificateParams, KeyPair as SigningKey};
 
@@ -41,8 +41,13 @@ pub(crate) fn check(bytes: &[u8]) {
 /// depend on what has come.
 fn read(pieces: &[&[u8]]) -> bool {
     let mut transport = Transport::new(None, Some(&SERVER));
-    let (mut opened, mut replies) = (Opened::default(), Vec::new());
-    let mut receive = |piece: &&[u8]| transport.receive(&mut piece.to_vec(), &mut opened, &mut replies);
+    let (mut opened, mut replies) = (Vec::new(), Vec::new());
+    let mut receive = |piece: &&[u8]| {
+        let mut piece = piece.to_vec();
+        let others = transport.receive(&mut piece, &mut opened, &mut replies)?;
+        opened.extend_from_slice(&piece[others]);
+        Ok::<(), Refusal>(())
+    };
     let is_refused = pieces.iter().any(|piece| receive(piece).is_err());
     assert!(opened.is_empty() && !transport.is_open() && !transport.is_transparent(), "it shares no secret");
     assert!(transport.identity().is_none());

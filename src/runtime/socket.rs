@@ -127,6 +127,19 @@ impl Socket {
         !self.held.is_empty() || self.is_cut
     }
 
+    /// Whether bytes that have been through the filters go to the shard now. Those that have to wait do so here, those nobody
+    /// wants are dropped.
+    pub(super) fn admits(&mut self, bytes: &[u8]) -> bool {
+        match self.leaving {
+            Leaving::Close => return false,
+            Leaving::No if self.is_finishing => return false,
+            Leaving::No if !self.is_paused && !self.holds() => return true,
+            Leaving::No | Leaving::Move(_) => {}
+        }
+        self.held.extend_from_slice(bytes);
+        false
+    }
+
     /// Whether all its peer will ever send has been read and delivered.
     pub(super) fn is_read_out(&self) -> bool {
         self.has_ended && !self.is_paused && !self.holds()

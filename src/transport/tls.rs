@@ -4,7 +4,9 @@
 //! beginning of a record is kept, so that an idle connection owns its keys and little else.
 
 mod certificate;
+mod keys;
 mod material;
+mod opener;
 mod reasons;
 mod records;
 mod sealer;
@@ -18,10 +20,9 @@ use std::mem;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData};
 
+use self::keys::HEADER_BYTES;
 use self::reasons::reason_of;
 use self::records::Records;
-use self::sealer::HEADER_BYTES;
-use super::opened::Opened;
 use super::refusal::Refusal;
 
 pub use self::material::{CertificateFacts, KeyPair, Material, TlsFault, TlsPart};
@@ -113,23 +114,23 @@ impl Tls {
         self.identity.as_deref()
     }
 
-    /// Takes records, whole or in part, and decrypts them where they are. Bytes of the broker's go to `opened`, those of TLS
-    /// itself to `replies`.
+    /// Takes records, whole or in part, and decrypts them where they are. Of the broker's bytes the first go to `opened`; so many
+    /// as it answers are at the front of `bytes` and follow those. What TLS itself has to say goes to `replies`.
     pub(crate) fn receive(
         &mut self,
         bytes: &mut [u8],
-        opened: &mut Opened,
+        opened: &mut Vec<u8>,
         replies: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<usize, Refusal> {
         let received = match &mut self.stage {
             Stage::Shaking(handshake) => match handshake.receive(bytes, replies) {
-                Ok(Progress::NeedsMore) => Ok(()),
+                Ok(Progress::NeedsMore) => Ok(0),
                 Ok(Progress::HasEnded) => {
                     self.has_ended = true;
                     self.stage = Stage::Failed;
-                    Ok(())
+                    Ok(0)
                 }
-                Ok(Progress::IsThrough) => self.begin(opened, replies),
+                Ok(Progress::IsThrough) => self.begin(opened, replies).map(|()| 0),
                 Err(refusal) => Err(refusal),
             },
             Stage::Open(records) => receive_records(records, bytes, opened, replies, &mut self.has_ended),
@@ -142,14 +143,15 @@ impl Tls {
     }
 
     /// Goes on from a handshake that is through.
-    fn begin(&mut self, opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn begin(&mut self, opened: &mut Vec<u8>, replies: &mut Vec<u8>) -> Result<(), Refusal> {
         let Stage::Shaking(handshake) = mem::replace(&mut self.stage, Stage::Failed) else { return Err(FAILED) };
         let Handshake { connection, mut waiting, .. } = *handshake;
         let certificate = connection.peer_certificates().and_then(<[_]>::first);
         self.identity = self.wanted.zip(certificate).and_then(|(wanted, der)| wanted.of(der)).map(String::into);
         let (secrets, keys) = connection.dangerous_into_kernel_connection().map_err(|_| FAILED)?;
         let mut records = Records::new(keys, secrets.rx, secrets.tx).ok_or(FAILED)?;
-        receive_records(&mut records, &mut waiting, opened, replies, &mut self.has_ended)?;
+        let count = receive_records(&mut records, &mut waiting, opened, replies, &mut self.has_ended)?;
+        opened.extend_from_slice(&waiting[..count]);
         self.stage = Stage::Open(Box::new(records));
         Ok(())
     }
@@ -175,13 +177,13 @@ impl Tls {
 fn receive_records(
     records: &mut Records,
     bytes: &mut [u8],
-    opened: &mut Opened,
+    opened: &mut Vec<u8>,
     replies: &mut Vec<u8>,
     has_ended: &mut bool,
-) -> Result<(), Refusal> {
-    records.receive(bytes, opened, replies).map_err(|error| Refusal::of_tls(reason_of(&error)))?;
+) -> Result<usize, Refusal> {
+    let count = records.receive(bytes, opened, replies).map_err(|error| Refusal::of_tls(reason_of(&error)))?;
     *has_ended = records.has_ended();
-    Ok(())
+    Ok(count)
 }
 
 impl Handshake {

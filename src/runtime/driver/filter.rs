@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::mem;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use socket2::SockRef;
@@ -18,7 +19,7 @@ use crate::runtime::passage::{Passage, Stage};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{tag, Leaving, Socket};
 use crate::shard::{ConnectionId, Event, Origin};
-use crate::transport::{Opened, Refusal, RefusalKind, Transport};
+use crate::transport::{Refusal, RefusalKind, Transport};
 
 /// Steps of handshakes one turn takes: each may be a signature, a third of a millisecond, and the clients that are through
 /// wait for it.
@@ -84,10 +85,14 @@ pub(super) fn receive(state: &mut State, connection: ConnectionId, completion: C
         door.shaking += 1;
     }
     *steps += u32::from(passage.stage == Stage::Shaking);
-    let mut opened = Opened::reusing(mem::take(opened));
-    let passed = passage.transport.receive(bytes, &mut opened, &mut passage.replies);
-    ring.recycle(completion);
-    go_on(state, connection, passed, opened);
+    let mut begun = mem::take(opened);
+    let passed = passage.transport.receive(bytes, &mut begun, &mut passage.replies);
+    if let Some(opened) = go_on(state, connection, passed) {
+        hand_over(state, connection, begun);
+        state.receive_opened(connection, &completion, opened);
+        mind_end(state, connection);
+    }
+    state.ring.recycle(completion);
 }
 
 /// Lets those in that wait for a handshake of theirs, as far as there is room and this turn has time.
@@ -101,9 +106,13 @@ pub(super) fn admit_queued(state: &mut State) {
             passage.stage = Stage::Shaking;
             state.doors[listener].shaking += 1;
             state.steps += 1;
-            let mut opened = Opened::default();
+            let mut opened = Vec::new();
             let passed = passage.transport.receive(&mut held, &mut opened, &mut passage.replies);
-            go_on(state, connection, passed, opened);
+            if let Some(others) = go_on(state, connection, passed) {
+                opened.extend_from_slice(&held[others]);
+                hand_over(state, connection, opened);
+                mind_end(state, connection);
+            }
             state.settle(connection);
             state.arm(connection);
         }
@@ -129,38 +138,44 @@ pub(super) fn end_slow(state: &mut State) {
     }
 }
 
-/// What follows from bytes that have been through the filters.
-fn go_on(state: &mut State, connection: ConnectionId, passed: Result<(), Refusal>, opened: Opened) {
-    let Some(socket) = state.sockets.socket(connection) else { return };
-    let Some(passage) = &mut socket.passage else { return };
+/// What follows from bytes that have been through the filters; answers those the shard may have.
+fn go_on(state: &mut State, connection: ConnectionId, passed: Result<Range<usize>, Refusal>) -> Option<Range<usize>> {
+    let socket = state.sockets.socket(connection)?;
+    let passage = socket.passage.as_mut()?;
     if !passage.replies.is_empty() {
         state.dirty.push(connection);
     }
-    if let Err(refusal) = passed {
-        return refuse(state, connection, refusal);
-    }
+    let opened = match passed {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            refuse(state, connection, refusal);
+            return None;
+        }
+    };
     if !passage.is_counted {
         if let Some(address) = passage.transport.proxied() {
             passage.is_counted = true;
             let quota = &state.doors[usize::from(socket.listener)].quota;
             if quota.newcomers(&state.newcomers).are_too_many(state.now, address) {
                 state.counters.over_address_rate_total += 1;
-                return state.closed(connection);
+                state.closed(connection);
+                return None;
             }
         }
     }
-    let has_ended = passage.transport.has_ended();
     if passage.stage == Stage::Shaking && passage.transport.is_open() && socket.is_staying() {
         introduce(state, connection);
     }
-    if opened.is_empty() {
-        state.keep_opened(opened.into_parts().0);
-    } else {
-        hand_over(state, connection, opened);
-    }
-    let Some(socket) = state.sockets.socket(connection).filter(|socket| has_ended && socket.is_staying()) else {
+    Some(opened)
+}
+
+/// A peer that has said that nothing more comes is at its end once all before that is read.
+fn mind_end(state: &mut State, connection: ConnectionId) {
+    let Some(socket) = state.sockets.socket(connection) else { return };
+    let has_ended = socket.passage.as_ref().is_some_and(|passage| passage.transport.has_ended());
+    if !has_ended || !socket.is_staying() {
         return;
-    };
+    }
     if socket.is_paused || socket.holds() {
         socket.has_ended = true;
     } else if !socket.has_ended {
@@ -189,17 +204,13 @@ fn introduce(state: &mut State, connection: ConnectionId) {
 }
 
 /// Opened bytes go the way of all received ones.
-fn hand_over(state: &mut State, connection: ConnectionId, opened: Opened) {
-    let Some(socket) = state.sockets.socket(connection) else { return };
-    match socket.leaving {
-        Leaving::Close => {}
-        Leaving::Move(_) => socket.held.extend_from_slice(opened.bytes()),
-        Leaving::No if socket.is_finishing => {}
-        Leaving::No if socket.is_paused || socket.holds() => socket.held.extend_from_slice(opened.bytes()),
-        Leaving::No => {
-            state.receive_opened(connection, opened);
-            state.apply_effects();
-        }
+fn hand_over(state: &mut State, connection: ConnectionId, opened: Vec<u8>) {
+    let Some(socket) = state.sockets.socket(connection).filter(|_| !opened.is_empty()) else {
+        return state.keep_opened(opened);
+    };
+    if socket.admits(&opened) {
+        state.receive_held(connection, opened);
+        state.apply_effects();
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::mem;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use socket2::SockRef;
@@ -20,7 +21,6 @@ use crate::runtime::socket::{tag, Leaving, Socket, Sockets};
 use crate::runtime::workers::Jobs;
 use crate::shard::{ConnectionId, Effect, Event, Origin, Pressure, Shard, ShardId};
 use crate::time::Time;
-use crate::transport::Opened;
 
 /// A larger buffer is not kept for what is opened next: so much has once waited for its turn.
 const OPENED_BYTES_MAX: usize = 64 * 1024;
@@ -91,8 +91,8 @@ pub(super) struct State {
     pub(super) hush: Hush,
     /// Buffers for what has been through filters.
     pub(super) spare: Vec<Vec<u8>>,
-    /// Where records are decrypted, and where what was in them is put together: used again and again, since memory that has
-    /// just been used is fast.
+    /// Where records are put together that came in pieces: used again and again, since memory that has just been used is
+    /// fast.
     pub(super) opened: Vec<u8>,
     /// Sockets that leave for another core when the turn ends.
     pub(super) departures: Vec<(ShardId, Moved)>,
@@ -144,10 +144,9 @@ impl State {
         }
     }
 
-    /// Gives the shard bytes that have been through the filters. What it leaves waits at the socket.
-    pub(super) fn receive_opened(&mut self, connection: ConnectionId, opened: Opened) {
-        let left = self.shard.handle(self.now, Event::Received { connection, bytes: opened.bytes() });
-        let (mut bytes, _) = opened.into_parts();
+    /// Gives the shard bytes that are its in any case. What it leaves waits at the socket.
+    pub(super) fn receive_held(&mut self, connection: ConnectionId, mut bytes: Vec<u8>) {
+        let left = self.shard.handle(self.now, Event::Received { connection, bytes: &bytes });
         let Some(socket) = self.sockets.socket(connection) else { return };
         socket.is_cut = left.is_some();
         if let Some(left) = left {
@@ -159,9 +158,20 @@ impl State {
         }
     }
 
-    /// The same with bytes that have waited at the socket.
-    pub(super) fn receive_held(&mut self, connection: ConnectionId, held: Vec<u8>) {
-        self.receive_opened(connection, Opened::from(held));
+    /// Gives the shard what lies opened in the buffer of a receive. What it leaves waits at the socket.
+    pub(super) fn receive_opened(&mut self, connection: ConnectionId, completion: &Completion, opened: Range<usize>) {
+        let State { shard, ring, sockets, resumed, now, .. } = self;
+        let bytes = &ring.bytes(completion)[opened];
+        let Some(socket) = sockets.socket(connection).filter(|_| !bytes.is_empty()) else { return };
+        if !socket.admits(bytes) {
+            return;
+        }
+        if let Some(left) = shard.handle(*now, Event::Received { connection, bytes }) {
+            socket.is_cut = true;
+            socket.held.extend_from_slice(&bytes[bytes.len() - left..]);
+            resumed.push(connection);
+        }
+        self.apply_effects();
     }
 
     /// Takes back what opened bytes were in, for the next.

@@ -1,20 +1,18 @@
-//! A connection whose handshake is through. rustls has agreed on the keys, keeps the secrets the next ones come from and opens
-//! records; here they are cut out of the stream, opened where they lie, and what leaves is sealed where it is sent from.
+//! A connection whose handshake is through. rustls has agreed on the keys and keeps the secrets the next ones come from; here
+//! records are cut out of the stream and opened where they lie, and what leaves is sealed where it is sent from.
 //!
 //! Must not know handshakes: that a client may ask for new keys is all that is left of them.
 
 use std::mem;
 
-use rustls::crypto::cipher::{InboundOpaqueMessage, MessageDecrypter};
 use rustls::kernel::KernelConnection;
 use rustls::server::ServerConnectionData;
-use rustls::{
-    AlertDescription, ConnectionTrafficSecrets, ContentType, Error, PeerMisbehaved, ProtocolVersion,
-    SupportedCipherSuite,
-};
+use rustls::{AlertDescription, ConnectionTrafficSecrets, ContentType, Error, PeerMisbehaved, ProtocolVersion};
 
-use super::sealer::{Sealer, HEADER_BYTES, OVERHEAD_MAX};
-use crate::transport::opened::{append, Opened};
+use super::keys::HEADER_BYTES;
+use super::opener::Opener;
+use super::sealer::{Sealer, OVERHEAD_MAX};
+use crate::transport::copy::append;
 
 /// What a record of ours holds at most: clients with little memory have no room for one of 16 KiB.
 pub(super) const CONTENT_BYTES_MAX: usize = 4000;
@@ -36,10 +34,8 @@ const FATAL: u8 = 2;
 /// Opens and seals the records of one connection.
 pub(super) struct Records {
     keys: KernelConnection<ServerConnectionData>,
-    opener: Box<dyn MessageDecrypter>,
+    opener: Opener,
     sealer: Sealer,
-    /// The number of the next record that is opened.
-    sequence: u64,
     /// The beginning of a record.
     waiting: Vec<u8>,
     /// Records without content since the last with some.
@@ -51,8 +47,8 @@ pub(super) struct Records {
 
 /// What a record was about.
 enum Content {
-    /// So many bytes from here on are the broker's.
-    Data { start: usize, bytes: usize },
+    /// So many bytes at the front are the broker's.
+    Data(usize),
     /// It was for TLS.
     Other,
 }
@@ -67,18 +63,8 @@ impl Records {
     ) -> Option<Records> {
         let suite = keys.negotiated_cipher_suite();
         let sealer = Sealer::new(suite, sealed, of_server)?;
-        let opener = opener(suite, of_client)?;
-        let waiting = Vec::new();
-        Some(Records {
-            keys,
-            opener,
-            sealer,
-            sequence: opened,
-            waiting,
-            empty: 0,
-            must_update: false,
-            has_ended: false,
-        })
+        let opener = Opener::new(suite, opened, of_client)?;
+        Some(Records { keys, opener, sealer, waiting: Vec::new(), empty: 0, must_update: false, has_ended: false })
     }
 
     /// Whether the client has said that nothing more comes.
@@ -96,14 +82,15 @@ impl Records {
         self.waiting.capacity()
     }
 
-    /// Takes bytes of the stream. An error is told to the client in `replies` and is the end. Cost: a copy of each byte, and
-    /// the cipher's.
+    /// Takes bytes of the stream. What was in a record that had begun before goes to `opened`, in exchange for memory if that is
+    /// empty; what was in the others is moved together at the front of `bytes`, which so many of them are then. An error is told
+    /// to the client in `replies` and is the end. Cost: the cipher's, and a copy of the records that were cut.
     pub(super) fn receive(
         &mut self,
         bytes: &mut [u8],
-        opened: &mut Opened,
+        opened: &mut Vec<u8>,
         replies: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         let received = self.open_all(bytes, opened, replies);
         if let Some(alert) = received.as_ref().err().and_then(alert_for) {
             // What cannot be sealed any more is not missed: the connection ends.
@@ -112,51 +99,59 @@ impl Records {
         received
     }
 
-    fn open_all(&mut self, mut bytes: &mut [u8], opened: &mut Opened, replies: &mut Vec<u8>) -> Result<(), Error> {
+    fn open_all(&mut self, bytes: &mut [u8], opened: &mut Vec<u8>, replies: &mut Vec<u8>) -> Result<usize, Error> {
+        let mut next = 0;
         if !self.waiting.is_empty() {
             let mut record = mem::take(&mut self.waiting);
-            let is_whole = self.complete(&mut record, &mut bytes)?;
-            if !is_whole {
+            next = self.complete(&mut record, bytes)?;
+            if self.length(&record)? != Some(record.len()) {
                 self.waiting = record;
-                return Ok(());
+                return Ok(0);
             }
-            if let Content::Data { start, bytes } = self.open(&mut record, replies)? {
-                record.truncate(start + bytes);
-                record = opened.take(record, start);
+            if let Content::Data(count) = self.open(&mut record, 0, replies)? {
+                record.truncate(count);
+                if opened.is_empty() {
+                    mem::swap(opened, &mut record);
+                } else {
+                    append(opened, &record);
+                }
             }
             record.clear();
             // Not for a few bytes, which may wait for long.
-            if record.capacity() <= SPARE_FACTOR_MAX * bytes.len() {
+            if record.capacity() <= SPARE_FACTOR_MAX * (bytes.len() - next) {
                 self.waiting = record;
             }
         }
+        let mut end = 0;
         while !self.has_ended {
-            let Some(length) = self.length(bytes)?.filter(|length| *length <= bytes.len()) else { break };
-            let (record, rest) = mem::take(&mut bytes).split_at_mut(length);
-            if let Content::Data { start, bytes } = self.open(record, replies)? {
-                opened.push(&record[start..start + bytes]);
+            let rest = &bytes[next..];
+            let Some(length) = self.length(rest)?.filter(|length| *length <= rest.len()) else { break };
+            if let Content::Data(count) = self.open(&mut bytes[end..next + length], next - end, replies)? {
+                end += count;
             }
-            bytes = rest;
+            next += length;
         }
-        if bytes.is_empty() || self.has_ended {
+        if next == bytes.len() || self.has_ended {
             self.waiting = Vec::new();
         } else {
-            append(&mut self.waiting, bytes);
+            append(&mut self.waiting, &bytes[next..]);
         }
-        Ok(())
+        Ok(end)
     }
 
-    /// Moves the rest of a record to its beginning; answers whether it is whole.
-    fn complete(&self, record: &mut Vec<u8>, bytes: &mut &mut [u8]) -> Result<bool, Error> {
+    /// Copies the rest of a record to its beginning, as far as it is here; answers how many bytes that were.
+    fn complete(&self, record: &mut Vec<u8>, bytes: &[u8]) -> Result<usize, Error> {
+        let mut taken = 0;
+        // The header tells how much more there is.
         for _ in 0..2 {
             let wanted = self.length(record)?.unwrap_or(HEADER_BYTES);
-            let count = wanted.saturating_sub(record.len()).min(bytes.len());
-            let (head, rest) = mem::take(bytes).split_at_mut(count);
+            let rest = &bytes[taken..];
+            let count = wanted.saturating_sub(record.len()).min(rest.len());
             record.reserve_exact(count);
-            append(record, head);
-            *bytes = rest;
+            append(record, &rest[..count]);
+            taken += count;
         }
-        Ok(self.length(record)?.is_some_and(|length| length == record.len()))
+        Ok(taken)
     }
 
     /// How long the record is that begins here, header included; nothing if that cannot be told yet.
@@ -177,23 +172,18 @@ impl Records {
         self.keys.protocol_version() == ProtocolVersion::TLSv1_3
     }
 
-    /// Opens a whole record in place.
-    fn open(&mut self, record: &mut [u8], replies: &mut Vec<u8>) -> Result<Content, Error> {
-        let base = record.as_ptr().addr();
-        let (header, sealed) = record.split_at_mut(HEADER_BYTES);
-        let version = ProtocolVersion::from(u16::from_be_bytes([header[1], header[2]]));
-        let message = InboundOpaqueMessage::new(ContentType::from(header[0]), version, sealed);
-        let message = self.opener.decrypt(message, self.sequence)?;
-        self.sequence += 1;
-        if message.typ == ContentType::ApplicationData && !message.payload.is_empty() {
+    /// Opens a whole record, which is `bytes[start..]`.
+    fn open(&mut self, bytes: &mut [u8], start: usize, replies: &mut Vec<u8>) -> Result<Content, Error> {
+        let (content, count) = self.opener.open(bytes, start)?;
+        if content == ContentType::ApplicationData && count > 0 {
             self.empty = 0;
-            return Ok(Content::Data { start: message.payload.as_ptr().addr() - base, bytes: message.payload.len() });
+            return Ok(Content::Data(count));
         }
         self.empty += 1;
         if self.empty > EMPTY_MAX {
             return Err(Error::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments));
         }
-        match (message.typ, message.payload) {
+        match (content, &bytes[..count]) {
             (ContentType::ApplicationData, _) => {}
             (ContentType::Alert, [level, alert]) => self.hear(*level, AlertDescription::from(*alert))?,
             (ContentType::Handshake, [KEY_UPDATE, 0, 0, 1, wish @ (UPDATE_NOT_REQUESTED | UPDATE_REQUESTED)])
@@ -201,8 +191,8 @@ impl Records {
             {
                 self.must_update |= *wish == UPDATE_REQUESTED;
                 let (sequence, secrets) = self.keys.update_rx_secret()?;
-                self.sequence = sequence;
-                self.opener = opener(self.keys.negotiated_cipher_suite(), secrets).ok_or(Error::DecryptError)?;
+                let suite = self.keys.negotiated_cipher_suite();
+                self.opener = Opener::new(suite, sequence, secrets).ok_or(Error::DecryptError)?;
             }
             (ContentType::Handshake, [CLIENT_HELLO, ..]) if !self.is_tls13() => {
                 // It may go on without. [RFC5246-7.2.2].
@@ -251,23 +241,6 @@ impl Records {
         // Without keys it cannot be said.
         let _ = self.sealer.seal(ContentType::Alert, &[WARNING, AlertDescription::CloseNotify.into()], into);
     }
-}
-
-/// Opens records of this suite. Nothing if the library does not know the cipher.
-fn opener(suite: SupportedCipherSuite, secrets: ConnectionTrafficSecrets) -> Option<Box<dyn MessageDecrypter>> {
-    let (key, iv) = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-        _ => return None,
-    };
-    Some(match suite {
-        SupportedCipherSuite::Tls13(suite) => suite.aead_alg.decrypter(key, iv),
-        SupportedCipherSuite::Tls12(suite) => {
-            let fixed = suite.aead_alg.key_block_shape().fixed_iv_len;
-            suite.aead_alg.decrypter(key, iv.as_ref().get(..fixed)?)
-        }
-    })
 }
 
 /// How the client is told of an error; not at all of one of its own.

@@ -21,7 +21,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 
 use self::scene::{asking, Authority, Ends, Scene, NOW_S, OPEN};
-use super::super::{Opened, Transport};
+use super::super::Transport;
 use super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, Tls, TlsPart, TlsPolicy, TlsServer};
 
 fn only(version: &'static SupportedProtocolVersion) -> ClientConfig {
@@ -66,7 +66,7 @@ fn what_is_no_tls_is_refused_by_name() {
         (b"\x16\x03\x01\xff\xff\0\0", "is no TLS"),
     ] {
         let mut transport = Transport::new(None, Some(&server));
-        let (mut opened, mut replies) = (Opened::default(), Vec::new());
+        let (mut opened, mut replies) = (Vec::new(), Vec::new());
         let refusal = transport.receive(&mut bytes.to_vec(), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains(reason), "{refusal}");
     }
@@ -84,7 +84,7 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
     let scene = Scene::new();
     for version in [0, 1, 2] {
         let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
-        let (mut opened, mut replies) = (Opened::default(), Vec::new());
+        let (mut opened, mut replies) = (Vec::new(), Vec::new());
         let refusal = transport.receive(&mut old_hello(version), &mut opened, &mut replies).expect_err("refused");
         assert!(refusal.reason.contains("TLS 1.1 or older"), "{refusal}");
         // protocol_version, fatal.
@@ -98,7 +98,7 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
 fn a_client_without_a_common_cipher_or_protocol_is_refused() {
     let scene = Scene::new();
     let mut transport = Transport::new(None, Some(&scene.server(OPEN)));
-    let (mut opened, mut replies) = (Opened::default(), Vec::new());
+    let (mut opened, mut replies) = (Vec::new(), Vec::new());
     let refusal = transport.receive(&mut old_hello(3), &mut opened, &mut replies).expect_err("refused");
     assert!(!replies.is_empty() && refusal.reason.contains("the client"), "{refusal}");
     let http = scene.client(None, |config| config.alpn_protocols = vec![b"h2".to_vec()]);
@@ -347,7 +347,7 @@ fn changed_bytes_are_refused_or_taken_but_never_panic() {
             }
             for piece in sent.chunks_mut(step) {
                 let mut replies = Vec::new();
-                let received = ends.server.receive(piece, &mut ends.opened, &mut replies);
+                let received = ends.take(piece, &mut replies);
                 if !replies.is_empty() {
                     ends.hear(&replies);
                 }

@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ALL_VERSIONS};
 
-use super::super::super::{Opened, Refusal, RefusalKind, Transport};
+use super::super::super::{Refusal, RefusalKind, Transport};
 use super::super::records::CONTENT_BYTES_MAX;
 use super::super::sealer::OVERHEAD_MAX;
 use super::super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, TlsPolicy, TlsServer};
@@ -134,7 +134,7 @@ impl Scene {
 pub(super) struct Ends {
     pub(super) client: ClientConnection,
     pub(super) server: Transport,
-    pub(super) opened: Opened,
+    pub(super) opened: Vec<u8>,
     pub(super) heard: Vec<u8>,
 }
 
@@ -146,7 +146,7 @@ impl Ends {
     pub(super) fn asking_for(server: &TlsServer, client: &Arc<ClientConfig>, name: &'static str) -> Ends {
         let name = ServerName::try_from(name).expect("a name");
         let client = ClientConnection::new(Arc::clone(client), name).expect("a client");
-        Ends { client, server: Transport::new(None, Some(server)), opened: Opened::default(), heard: Vec::new() }
+        Ends { client, server: Transport::new(None, Some(server)), opened: Vec::new(), heard: Vec::new() }
     }
 
     /// Carries bytes to and fro, at most `step` at a time, until nobody has any.
@@ -161,11 +161,16 @@ impl Ends {
             }
             for piece in sent.chunks_mut(step) {
                 let mut replies = Vec::new();
-                let received = self.server.receive(piece, &mut self.opened, &mut replies);
+                let received = self.take(piece, &mut replies);
                 self.hear(&replies);
                 received?;
             }
         }
+    }
+
+    /// Gives the server bytes.
+    pub(super) fn take(&mut self, bytes: &mut [u8], replies: &mut Vec<u8>) -> Result<(), Refusal> {
+        take(&mut self.server, bytes, &mut self.opened, replies)
     }
 
     /// Gives the client bytes; what it makes of them is its own affair.
@@ -186,14 +191,14 @@ impl Ends {
         let long: Vec<u8> = (0..50_000u32).map(|number| number as u8).collect();
         self.client.writer().write_all(&long).expect("room");
         self.carry(step).expect("records");
-        assert!(self.opened.bytes() == long, "what is opened is what was sent");
+        assert!(self.opened == long, "what is opened is what was sent");
         let mut sealed = Vec::new();
         self.server.send(&long, &mut sealed).expect("keys");
         let records = long.len().div_ceil(CONTENT_BYTES_MAX);
         assert!(sealed.len() <= long.len() + records * OVERHEAD_MAX, "{} bytes", sealed.len());
         self.hear(&sealed);
         assert!(mem::take(&mut self.heard) == long);
-        self.opened = Opened::default();
+        self.opened.clear();
     }
 
     #[track_caller]
@@ -203,4 +208,16 @@ impl Ends {
         assert!(refusal.reason.contains(reason), "{refusal}");
         assert!(!self.server.is_open());
     }
+}
+
+/// Gives a server bytes and puts all that is opened together.
+pub(super) fn take(
+    server: &mut Transport,
+    bytes: &mut [u8],
+    opened: &mut Vec<u8>,
+    replies: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    let others = server.receive(bytes, opened, replies)?;
+    opened.extend_from_slice(&bytes[others]);
+    Ok(())
 }
