@@ -118,16 +118,23 @@ impl Worker {
         }
     }
 
-    /// The share of the measured time that this thread was running, and not for want of anything to do.
+    /// The share of the measured time that this thread was running, and not for want of anything to do. Where nothing is
+    /// published, the time it took to open the connections is what is measured.
     fn watch_busy(&mut self, now_ns: u64) {
-        let measured = &self.setup.tally.measured;
         let time = clock_gettime(ClockId::ThreadCPUTime);
         let running_ns = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
         // A spinning thread that has lost its CPU to another has not run while it seemed to be idle.
         let running_ns = running_ns.saturating_sub(self.spinning.idle_ns);
-        if now_ns < measured.start || measured.is_empty() {
+        let measured = &self.setup.tally.measured;
+        let is_opening = !self.opening.is_empty() || !self.connecting.is_empty();
+        let (is_before, is_now) = if measured.is_empty() {
+            (!is_opening, is_opening)
+        } else {
+            (now_ns < measured.start, now_ns <= measured.end)
+        };
+        if is_before || self.busy_began.0 == 0 {
             self.busy_began = (now_ns, running_ns);
-        } else if now_ns <= measured.end && now_ns > self.busy_began.0 {
+        } else if is_now && now_ns > self.busy_began.0 {
             let elapsed_ns = now_ns - self.busy_began.0;
             self.busy = running_ns.saturating_sub(self.busy_began.1) as f64 / elapsed_ns as f64;
         }
