@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from string import Template
 
-from . import stays
 from .brokers import KINDS
 from .cores import show_cores
+from .counters import ask
+from .stays import counts_of
 
 CONFIGS = Path(__file__).resolve().parent.parent / "brokers"
 HOST = "127.0.0.1"
@@ -24,6 +25,8 @@ OPEN_FILES_MAX = 1_048_576
 MEMORY_FOLDER = Path("/dev/shm")
 MEMORY_FREE_BYTES = 2 << 30
 LOG_BYTES = 2_000
+# An answer is some microseconds of a broker's work; this is for one that does not answer at all.
+PATIENCE_S = 5
 
 
 class StartError(Exception):
@@ -228,7 +231,12 @@ class Started:
 
     def stays(self):
         """How long publications have stayed in it so far, if it counts that."""
-        return stays.ask(self.process, self.log_path) if self.kind.counts_stays and not self.container else None
+        return counts_of(self.counters()) if self.kind.counts_stays and not self.container else None
+
+    def counters(self):
+        """What Corecast has counted so far; `None` if it does not answer."""
+        with open(self.log_path, "rb") as log:
+            return ask(self.process, log.fileno(), PATIENCE_S)
 
     def last_words(self):
         """The end of what it wrote, to stand behind an error."""

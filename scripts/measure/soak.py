@@ -1,6 +1,5 @@
 """scripts/soak: hours of steady traffic while clients come and go, and whether memory grows meanwhile."""
 
-import re
 import sys
 import threading
 import time
@@ -16,7 +15,6 @@ from .loadgen import Command, Settings, load
 from .loads import free_load
 from .options import ROOT, UsageError, add_places, main, new_parser, programs
 from .process import Ports, Started, raise_open_files
-from .stays import counters_of
 from .store import new_folder, write_json, write_text
 
 PROG = "scripts/soak"
@@ -60,7 +58,6 @@ Memory grows if the median after the last third of the rounds is more than {GROW
 second third; or if its slope over the second half of the rounds is above zero with its whole interval of 95 %, and more
 than 1 MiB over that half. Exit code 0: it did not grow and all was true; 1: else; 2: bad flags."""
 
-ALLOCATED = re.compile(r"\bmemory_allocated_bytes_now=(\d+)")
 
 @dataclass
 class Look:
@@ -166,8 +163,7 @@ def pss_of(pid):
 
 
 def allocated_of(broker):
-    found = ALLOCATED.search(counters_of(broker.process, broker.log_path) or "")
-    return int(found[1]) if found else None
+    return (broker.counters() or {}).get("memory_allocated_bytes_now")
 
 
 def growth(looks):

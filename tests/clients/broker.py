@@ -1,19 +1,21 @@
 """Starts the broker under test on a loopback port, a free one if none is given, and ends it by its own process id."""
 
-import os
-import re
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
+from measure.counters import ask  # noqa: E402
 
 HOST = "127.0.0.1"
 START_S = 15
 STOP_S = 20
 REPORT_S = 30
-REPORT = re.compile(r'report counters="([^"]*)"')
 
 
 class BrokerError(Exception):
@@ -69,15 +71,9 @@ class Broker:
 
     def counters(self):
         """What it has counted so far, by its own log."""
-        seen = os.fstat(self.stderr.fileno()).st_size
-        self.process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + REPORT_S
-        while time.monotonic() < deadline and self.is_alive():
-            # Not by `seek`: the broker writes where this descriptor stands.
-            found = REPORT.search(os.pread(self.stderr.fileno(), 1 << 20, seen).decode(errors="replace"))
-            if found:
-                return {name: int(value) for name, value in (pair.split("=") for pair in found[1].split())}
-            time.sleep(0.02)
+        counted = ask(self.process, self.stderr.fileno(), REPORT_S)
+        if counted is not None:
+            return counted
         state = f"no counters {REPORT_S} s after SIGUSR1" if self.is_alive() else "it has ended"
         raise BrokerError(f"{state}\n{self.log()}")
 

@@ -9,7 +9,7 @@ from measure.latency_loads import COURSES, chosen
 from measure.latency_report import bound, judged, rise_of, summary
 from measure.loads import LoadError
 from measure.spread import spread_of
-from measure.stays import between, counts_of, percentiles
+from measure.stays import between, counts_of, percentile_of_some, percentiles
 from measure.words import milliseconds
 
 QOS0, QOS1, BULK = COURSES
@@ -66,14 +66,21 @@ class Courses(unittest.TestCase):
 
 class Stays(unittest.TestCase):
     def test_counters_become_bounds_and_only_what_came_meanwhile_counts(self):
-        before = counts_of("stays_to_50us_total=5 stays_to_1ms_total=1 stays_longer_total=0 turns_total=9")
+        before = counts_of({"stays_to_50us_total": 5, "stays_to_1ms_total": 1, "stays_longer_total": 0, "turns_total": 9})
         self.assertEqual(before, [[50, 5], [1000, 1], [None, 0]])
         meanwhile = between(before, [[50, 95], [1000, 10], [None, 1]])
         self.assertEqual(percentiles(meanwhile), {"p50_us": 50.0, "p99_us": 1000.0, "p99_9_us": math.inf})
         self.assertEqual((bound(math.inf), bound(1000.0)), ("> 10", "1.00"))
 
+    def test_some_publications_may_be_the_slowest(self):
+        counts = [[100, 990], [500, 9], [None, 1]]
+        self.assertEqual(percentile_of_some(counts, 1000, 0.99), 100.0)
+        self.assertEqual(percentile_of_some(counts, 100, 0.99), 500.0)
+        self.assertEqual(percentile_of_some(counts, 50, 0.99), math.inf)
+        self.assertEqual((percentile_of_some(counts, 1001, 0.99), percentile_of_some(None, 5, 0.99)), (None, None))
+
     def test_nothing_is_made_up(self):
-        self.assertIsNone(counts_of("turns_total=9"))
+        self.assertIsNone(counts_of({"turns_total": 9}))
         self.assertIsNone(between(None, [[50, 1]]))
         self.assertEqual((percentiles(None), percentiles([[50, 0], [None, 0]])), ({}, {}))
 
@@ -102,6 +109,14 @@ class Verdicts(unittest.TestCase):
 
 
 class Report(unittest.TestCase):
+    def test_the_rise_beside_bulk_is_judged_in_the_broker_if_it_counts(self):
+        for stays, text in (
+            ([[300, 1989], [1000, 11], [None, 0]], "raised by, in the broker 1.00 (1.00-1.00) ms (target: at most 1.00 ms): met"),
+            ([[300, 1980], [1000, 9], [None, 11]], "in the broker > 10 (> 10-> 10) ms (target: at most 1.00 ms): **missed**"),
+            (None, "raise their p99 by 0.000 (0.000-0.000) ms (target: below 1.00 ms): met"),
+        ):
+            self.assertIn(text, summary(measured([ONE], runs(ONE, BULK, stays=stays), [BULK]), []))
+
     def test_met_and_missed_targets_are_told_alike(self):
         text = summary(measured([ONE], runs(ONE, QOS0) + runs(ONE, QOS1, p99_us=(900.0,)), (QOS0, QOS1)), [])
         self.assertIn("- corecast-1-core, QoS 0 at 50 %: p99 0.200 (0.200-0.200) ms (target: below 0.300 ms): met", text)
