@@ -63,8 +63,8 @@ pub struct Connection {
     pub landed_bytes_max: u32,
     /// When the last bytes came.
     pub last_received: Time,
-    /// One and a half keep alives; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
-    pub keep_alive: Duration,
+    /// One and a half keep alives in milliseconds; zero: none [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
+    pub keep_alive_ms: u32,
     /// When it ends, however busy it is.
     pub ends_at: Option<Time>,
     /// The listener it has come to: 0 is the plain one.
@@ -98,7 +98,7 @@ impl Connection {
             pace: None,
             landed_bytes_max: 0,
             last_received: now,
-            keep_alive: Duration::ZERO,
+            keep_alive_ms: 0,
             ends_at: None,
             listener: 0,
             address: None,
@@ -160,7 +160,8 @@ impl Connection {
 
     /// When silence becomes too long, if it can.
     pub fn keep_alive_deadline(&self) -> Option<Time> {
-        (!self.keep_alive.is_zero()).then(|| self.last_received + self.keep_alive)
+        let patience = Duration::from_millis(u64::from(self.keep_alive_ms));
+        (!patience.is_zero()).then(|| self.last_received + patience)
     }
 }
 
@@ -192,7 +193,7 @@ mod tests {
     fn no_keep_alive_means_no_deadline() {
         let mut connection = Connection::new(Time::from_nanos(5), true);
         assert_eq!(connection.keep_alive_deadline(), None);
-        connection.keep_alive = Duration::from_nanos(10);
-        assert_eq!(connection.keep_alive_deadline(), Some(Time::from_nanos(15)));
+        connection.keep_alive_ms = 10;
+        assert_eq!(connection.keep_alive_deadline(), Some(Time::from_nanos(10_000_005)));
     }
 }

@@ -7,7 +7,6 @@
 //! the calls so far.
 
 mod asked;
-mod handles;
 mod hash;
 mod index;
 mod interest;
@@ -19,7 +18,6 @@ mod scan;
 mod shape;
 mod shapes;
 mod shared;
-mod slots;
 mod subscribers;
 mod symbols;
 #[cfg(test)]
@@ -199,6 +197,9 @@ impl Router {
         self.room = Room::default();
         self.found = Vec::new();
         self.merge.give_back(self.plain.is_empty());
+        self.plain.give_back();
+        self.shared.give_back();
+        self.interest.give_back();
     }
 
     /// The key of a filter that some session here is subscribed to.

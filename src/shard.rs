@@ -9,6 +9,7 @@ mod allowed;
 mod authenticate;
 mod begun;
 mod budget;
+mod by_client_id;
 mod client;
 mod connect;
 mod copies;

@@ -1,18 +1,18 @@
 //! Tables that grow a page at a time.
 //!
 //! A `Vec` of connections doubles by copying: at a million connections that is hundreds of megabytes in one turn, and the
-//! old half lies about until the allocator gives it back. Here nothing moves, and at most one page is unused. Knows
-//! nobody.
+//! old half lies about until the allocator gives it back. Here nothing moves. Knows nobody.
 
-mod names;
+pub(crate) mod handles;
+mod pages;
+pub(crate) mod slots;
 
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 
-pub use self::names::Names;
+use self::pages::PAGE;
 
-/// Entries of a page.
-const PAGE: usize = 128;
+pub use self::pages::Pages;
 
 /// A list that only grows, without ever moving what is in it. Access costs one more step than in a `Vec`.
 #[derive(Debug)]
@@ -92,8 +92,7 @@ impl<T> IndexMut<usize> for Paged<T> {
 /// Values under small keys that are used again: the key given back last is given out next.
 #[derive(Debug)]
 pub struct Table<T> {
-    /// Pages as large as a key's lower bits reach, so that one look decides whether there is such a key.
-    pages: Vec<Box<[Option<T>; PAGE]>>,
+    values: Pages<T>,
     /// Keys that have been given out at all.
     given: usize,
     vacant: Vec<u32>,
@@ -101,7 +100,7 @@ pub struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table { pages: Vec::new(), given: 0, vacant: Vec::new() }
+        Table { values: Pages::default(), given: 0, vacant: Vec::new() }
     }
 }
 
@@ -123,22 +122,15 @@ impl<T> Table<T> {
 
     /// Puts a value in and answers its key.
     pub fn insert(&mut self, value: T) -> usize {
-        if let Some(key) = self.vacant.pop() {
-            self.pages[key as usize / PAGE][key as usize % PAGE] = Some(value);
-            return key as usize;
-        }
-        let key = self.given;
-        if key == self.pages.len() * PAGE {
-            self.pages.push(empty_page());
-        }
-        self.pages[key / PAGE][key % PAGE] = Some(value);
-        self.given += 1;
+        let key = self.vacant.pop().map_or(self.given, |key| key as usize);
+        self.given = self.given.max(key + 1);
+        self.values.put(key, value);
         key
     }
 
     /// Takes a value out; its key will be used again.
     pub fn remove(&mut self, key: usize) -> Option<T> {
-        let value = self.pages.get_mut(key / PAGE)?[key % PAGE].take()?;
+        let value = self.values.take(key)?;
         self.vacant.push(u32::try_from(key).expect("memory ends before four thousand million values"));
         Some(value)
     }
@@ -146,34 +138,32 @@ impl<T> Table<T> {
     /// A value, if it is there.
     #[inline]
     pub fn get(&self, key: usize) -> Option<&T> {
-        self.pages.get(key / PAGE)?[key % PAGE].as_ref()
+        self.values.get(key)
     }
 
     /// A value to be changed, if it is there.
     #[inline]
     pub fn get_mut(&mut self, key: usize) -> Option<&mut T> {
-        self.pages.get_mut(key / PAGE)?[key % PAGE].as_mut()
+        self.values.get_mut(key)
     }
 
     /// The values in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.pages.iter().flat_map(|page| page.iter()).flatten()
+        self.values.iter()
+    }
+
+    /// Frees the pages that nobody is on. Cost: a look at each page.
+    pub fn give_back(&mut self) {
+        self.values.give_back();
+        if self.is_empty() {
+            *self = Table::default();
+        }
     }
 
     /// Bytes it owns, without what its values own.
     #[cfg(test)]
     pub(crate) fn heap_bytes(&self) -> usize {
-        let pages = self.pages.len() * size_of::<[Option<T>; PAGE]>() + self.pages.capacity() * size_of::<usize>();
-        pages + self.vacant.capacity() * size_of::<u32>()
-    }
-}
-
-/// Without a way over the stack, which has no room for pages of large values.
-fn empty_page<T>() -> Box<[Option<T>; PAGE]> {
-    let page: Box<[Option<T>]> = (0..PAGE).map(|_| None).collect();
-    match page.try_into() {
-        Ok(page) => page,
-        Err(_) => unreachable!("it has been made as long as that"),
+        self.values.heap_bytes() + self.vacant.capacity() * size_of::<u32>()
     }
 }
 
@@ -289,7 +279,11 @@ mod tests {
         assert_eq!((table.remove(keys[7]), table.get(keys[7]), table.len()), (None, None, 299));
         assert_eq!(table.insert(1000), keys[7]);
         assert_eq!((table.get(keys[7]), table.get(keys[8])), (Some(&1000), Some(&8)));
+        table.give_back();
+        assert_eq!((table.len(), table.keys_end()), (300, 300));
         assert_eq!(keys.into_iter().filter_map(|key| table.remove(key)).count(), 300);
         assert!(table.is_empty());
+        table.give_back();
+        assert_eq!((table.heap_bytes(), table.insert(5)), (0, 0));
     }
 }

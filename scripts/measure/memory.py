@@ -25,7 +25,8 @@ from .session import session, write_report
 from .spread import RUNS_MIN
 
 PROG = "scripts/memory"
-SETTLE_S = 2.0
+# The broker gives back what is not needed any more ten seconds after its last work.
+SETTLE_S = 12.0
 SMOKE_SETTLE_S = 0.1
 
 DESCRIPTION = """\

@@ -6,7 +6,6 @@
 //! not used costs nothing. Generic in what hangs on a filter.
 
 use super::asked::Asked;
-use super::handles::Handles;
 use super::hash::Keys;
 use super::interest::Interest;
 use super::levels::Levels;
@@ -14,6 +13,7 @@ use super::shape::Shape;
 use super::shapes::Shapes;
 use super::trie::Trie;
 use crate::limits::SHAPES_MAX;
+use crate::table::handles::Handles;
 use crate::table::Table;
 
 /// Filters of one kind.
@@ -46,6 +46,12 @@ impl<V> Index<V> {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Frees what the most filters there ever were have needed, as far as nobody needs it.
+    pub(super) fn give_back(&mut self) {
+        self.entries.give_back();
+        self.trie.give_back();
     }
 
     /// No filter, and nothing left over from former ones.

@@ -36,6 +36,12 @@ pub(super) struct PeerInterest {
 }
 
 impl PeerInterest {
+    /// Frees what only filters that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.masks.give_back();
+        self.wildcard.give_back();
+    }
+
     pub(super) fn new(keys: Keys) -> PeerInterest {
         let wildcard = Trie::new(keys.clone());
         PeerInterest { keys, exact: Masks::default(), shapes: Shapes::default(), wildcard, masks: Table::default() }

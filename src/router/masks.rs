@@ -1,7 +1,7 @@
 //! A set of peers for each hash that any of them has named: sixteen bytes a slot.
 
-use super::slots::{tag, Place, Slot, Slots};
 use super::words::bit;
+use crate::table::slots::{tag, Place, Slot, Slots};
 
 /// Sets of peers by hash.
 #[derive(Default)]

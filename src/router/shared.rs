@@ -10,11 +10,11 @@ use std::ops::Bound;
 use slab::Slab;
 
 use super::asked::Asked;
-use super::handles::Handles;
 use super::hash::Keys;
 use super::index::Index;
 use super::subscribers::{Subscriber, Wishes};
 use super::words::{Receiver, SessionKey, ShareKey, ShareTarget, SharedPick};
+use crate::table::handles::Handles;
 
 /// What peers are told of a group whenever it changes: the members it has on one shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,11 @@ struct Peer {
 }
 
 impl Shared {
+    /// Frees what only filters that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.index.give_back();
+    }
+
     pub(super) fn new(keys: Keys) -> Shared {
         let index = Index::new(keys.clone());
         Shared { keys, groups: Slab::new(), by_text: Handles::default(), index }

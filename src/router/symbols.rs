@@ -1,7 +1,7 @@
 //! The levels of wildcard filters, each text kept once and named by a small number.
 
-use super::handles::Handles;
 use super::hash::Keys;
+use crate::table::handles::Handles;
 use crate::table::Table;
 
 /// Interned levels, counted: the last release forgets the text.
@@ -28,6 +28,11 @@ const SHORT_MAX: usize = 22;
 impl Symbols {
     pub(super) fn new(keys: Keys) -> Symbols {
         Symbols { keys, symbols: Table::default(), by_text: Handles::default() }
+    }
+
+    /// Frees what only levels that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.symbols.give_back();
     }
 
     pub(super) fn len(&self) -> usize {

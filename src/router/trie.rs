@@ -3,9 +3,9 @@
 //! Flat: nodes in one list, all edges in one table, levels interned. Knows filters as texts and hands out the number
 //! stored for each; what the number stands for is the caller's. Nodes and levels nobody needs are taken out at once.
 
-use super::handles::{Handles, NONE};
 use super::hash::Keys;
 use super::symbols::Symbols;
+use crate::table::handles::{Handles, NONE};
 use crate::table::Paged;
 
 const ROOT: u32 = 0;
@@ -48,6 +48,11 @@ struct Node {
 }
 
 impl Trie {
+    /// Frees what only levels that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.symbols.give_back();
+    }
+
     pub(super) fn new(keys: Keys) -> Trie {
         let symbols = Symbols::new(keys.clone());
         Trie {

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use super::passage::{Passage, Stage};
 use super::ring::{Operation, SendKey, Tag, TAG_INDEX_MAX};
 use crate::shard::{ConnectionId, Origin, ShardId};
-use crate::table::Paged;
+use crate::table::{Paged, Pages};
 
 /// What one connection is at the ring. About 100 bytes, nothing on the heap while it is not paused and needs no
 /// filter.
@@ -162,14 +162,16 @@ impl Socket {
 /// The slots.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    slots: Paged<Slot>,
+    sockets: Pages<Seated>,
+    /// For each slot there has been the generation of its next user.
+    generations: Paged<u32>,
     free: Vec<u32>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
+#[derive(Debug)]
+struct Seated {
     generation: u32,
-    socket: Option<Socket>,
+    socket: Socket,
 }
 
 impl Sockets {
@@ -178,40 +180,39 @@ impl Sockets {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
-                let index = u32::try_from(self.slots.len()).ok().filter(|&index| index <= TAG_INDEX_MAX)?;
-                self.slots.push(Slot::default());
+                let index = u32::try_from(self.generations.len()).ok().filter(|&index| index <= TAG_INDEX_MAX)?;
+                self.generations.push(0);
                 index
             }
         };
-        let slot = &mut self.slots[index as usize];
-        slot.socket = Some(socket);
-        Some(ConnectionId { index, generation: slot.generation })
+        let generation = self.generations[index as usize];
+        self.sockets.put(index as usize, Seated { generation, socket });
+        Some(ConnectionId { index, generation })
     }
 
     /// Frees a slot for its next user.
     pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<Socket> {
-        let slot = self.slots.get_mut(connection.index as usize)?;
-        if slot.generation != connection.generation {
-            return None;
-        }
-        let socket = slot.socket.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
+        self.socket(connection)?;
+        let Seated { generation, socket } = self.sockets.take(connection.index as usize)?;
+        self.generations[connection.index as usize] = generation.wrapping_add(1);
         self.free.push(connection.index);
         Some(socket)
     }
 
     /// The socket of a connection, unless that is a former user of the slot.
     pub(super) fn socket(&mut self, connection: ConnectionId) -> Option<&mut Socket> {
-        let slot = self.slots.get_mut(connection.index as usize)?;
-        if slot.generation != connection.generation {
-            return None;
-        }
-        slot.socket.as_mut()
+        let seated = self.sockets.get_mut(connection.index as usize)?;
+        (seated.generation == connection.generation).then_some(&mut seated.socket)
+    }
+
+    /// Frees what the most connections there ever were have needed, as far as nobody needs it.
+    pub(super) fn give_back(&mut self) {
+        self.sockets.give_back();
     }
 
     /// Whether no send is in flight.
     pub(super) fn are_flushed(&self) -> bool {
-        self.slots.iter().all(|slot| slot.socket.as_ref().is_none_or(|socket| socket.sending.is_none()))
+        self.sockets.iter().all(|seated| seated.socket.sending.is_none())
     }
 }
 

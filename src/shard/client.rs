@@ -19,10 +19,8 @@ pub(crate) struct Client {
     pub(crate) subscriptions: BTreeSet<FilterKey>,
     /// What they come to.
     pub(crate) filter_sums: FilterSums,
-    /// Those of them that are shared.
-    pub(crate) shared: BTreeSet<FilterKey>,
-    /// The first of them that has not been told whether the client is connected.
-    pub(crate) untold: Option<FilterKey>,
+    /// Those of them that are shared, if any are.
+    pub(crate) shares: Option<Box<Shares>>,
     /// Retained messages still to be looked up for it.
     pub(crate) scans: Scans,
     /// The listener its client has come to the last time: its rules and some of its bounds depend on that.
@@ -37,7 +35,29 @@ pub(crate) struct Client {
     pub(crate) grant: Option<Box<Grant>>,
 }
 
+/// Shared subscriptions.
+#[derive(Debug, Default)]
+pub(crate) struct Shares {
+    pub(crate) filters: BTreeSet<FilterKey>,
+    /// The first that has not been told whether the client is connected.
+    pub(crate) untold: Option<FilterKey>,
+}
+
 impl Client {
+    /// Adds a shared subscription.
+    pub(crate) fn add_share(&mut self, filter: FilterKey) {
+        self.shares.get_or_insert_default().filters.insert(filter);
+    }
+
+    /// Takes a shared subscription out, if it is one.
+    pub(crate) fn remove_share(&mut self, filter: FilterKey) {
+        let Some(shares) = &mut self.shares else { return };
+        shares.filters.remove(&filter);
+        if shares.filters.is_empty() {
+            self.shares = None;
+        }
+    }
+
     /// What it may; `None`: everything.
     #[inline]
     pub(crate) fn rules(&self) -> Option<&Rules> {
@@ -53,5 +73,16 @@ impl Client {
     #[inline]
     pub(crate) fn is_owed(&self) -> bool {
         self.session.inflight.has_unsent() || !self.session.queue.is_empty() || !self.scans.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be a million, each on a page of 128: seven of the system's.
+    #[test]
+    fn a_client_is_small() {
+        assert!(size_of::<Option<Client>>() <= 224, "{} bytes", size_of::<Option<Client>>());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::Arc;
 
 use tracing::{debug, field};
 
@@ -27,7 +26,7 @@ use crate::shard::fault::Fault;
 use crate::shard::filters::FilterSums;
 use crate::shard::members::set_members_connected;
 use crate::shard::scans::Scans;
-use crate::shard::state::{patience, State};
+use crate::shard::state::State;
 use crate::shard::users::{has_too_many_connections, note_connection};
 use crate::time::Time;
 
@@ -168,11 +167,11 @@ pub(crate) fn admit(
 /// Why there is no room for a client, if so; counts it.
 fn lack_of_room(state: &mut State, client_id: &str, grant: &Grant) -> Option<&'static str> {
     // Who comes for what it is owed makes room.
-    if state.is_refusing() && state.by_client_id.get(client_id).is_none() {
+    if state.is_refusing() && state.session_of(client_id).is_none() {
         state.metrics.connects_refused_memory_total += 1;
         return Some("memory is short");
     }
-    let replaced = state.by_client_id.get(client_id).and_then(|key| state.client(*key));
+    let replaced = state.session_of(client_id).and_then(|key| state.client(key));
     let is_replaced = replaced.is_some_and(|old| old.connection.is_some() && old.owner() == grant.owner());
     if has_too_many_connections(state, grant.owner(), is_replaced) {
         state.metrics.user_connections_refused_total += 1;
@@ -287,7 +286,7 @@ fn note_agreement(state: &mut State, id: ConnectionId, packet: &Connect<'_>) {
     connection.receive_maximum = packet.receive_maximum.get().min(inflight_messages_max);
     connection.request_problem_information = packet.request_problem_information;
     connection.outbound_aliases = (aliases_max > 0).then(|| Box::new(OutboundAliases::new(aliases_max, seed)));
-    connection.keep_alive = patience(keep_alive_s);
+    connection.keep_alive_ms = u32::from(keep_alive_s) * 1500;
 }
 
 /// The keep alive that holds: the client's, but no longer than ours. A 3.x client cannot be told of ours.
@@ -311,7 +310,7 @@ fn open_session(
 ) -> Option<(SessionKey, bool)> {
     let expiry_interval_s = expiry_interval_s(&state.options.limits, packet);
     let owner = grant.owner();
-    if let Some(&key) = state.by_client_id.get(client_id) {
+    if let Some(key) = state.session_of(client_id) {
         let old = state.client(key).and_then(|client| client.connection);
         if let Some(old) = old {
             // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
@@ -319,7 +318,7 @@ fn open_session(
             say_goodbye(state, now, old, Goodbye::TakenOver);
         }
         // A session that was to end with its connection has gone with it.
-        if let Some(&key) = state.by_client_id.get(client_id) {
+        if let Some(key) = state.session_of(client_id) {
             // A session is its user's: another one with the same client identifier begins anew.
             let is_theirs = state.client(key).is_some_and(|client| client.owner() == owner);
             if !packet.clean_start && is_theirs {
@@ -338,14 +337,12 @@ fn open_session(
     if state.metrics.sessions_now >= state.options.limits.sessions_max as u64 {
         return None;
     }
-    let client_id: Arc<str> = client_id.into();
     let key = state.clients.insert(Client {
-        session: Session::new(client_id.clone(), expiry_interval_s),
+        session: Session::new(client_id.into(), expiry_interval_s),
         connection: None,
         subscriptions: BTreeSet::new(),
         filter_sums: FilterSums::default(),
-        shared: BTreeSet::new(),
-        untold: None,
+        shares: None,
         scans: Scans::default(),
         timer: None,
         has_work: false,

@@ -50,7 +50,7 @@ pub(crate) fn deliver(state: &mut State, now: Time, publication: &mut Publicatio
         }
         return;
     };
-    let Some(slot) = slots[id.index as usize].as_mut() else { return };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return };
     debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
     let connection = &mut slot.connection;
     let outbox_full = connection.outbox.waiting_bytes() >= *outbox_bytes_max;
@@ -94,7 +94,7 @@ pub(crate) fn pump(state: &mut State, now: Time, key: SessionKey) {
     loop {
         let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
         let Some(id) = client.connection else { return };
-        let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
+        let Some(slot) = state.slots.get(id.index as usize) else { return };
         if slot.connection.outbox.waiting_bytes() >= enough_bytes {
             return;
         }
@@ -213,7 +213,7 @@ fn send(
         subscription_identifiers: delivery.identifiers.as_slice(),
         ..publication.head(now, delivery.qos, delivery.retain)
     };
-    let Some(slot) = state.slots[id.index as usize].as_ref() else { return };
+    let Some(slot) = state.slots.get(id.index as usize) else { return };
     if is_too_large(&slot.connection, &head, head.subscription_identifiers) {
         state.metrics.dropped_too_large_total += 1;
         if let Some(client) = state.clients.get_mut(key.0 as usize) {
@@ -226,7 +226,7 @@ fn send(
 
 fn write_own(state: &mut State, id: ConnectionId, publication: &mut Publication<'_>, head: PublishHead<'_>) {
     let State { slots, encoder, pool, dirty, metrics, .. } = state;
-    let Some(slot) = slots[id.index as usize].as_mut() else { return };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return };
     Pen { encoder, pool, dirty, metrics }.write_own(&mut slot.connection, id, publication, head);
 }
 
@@ -237,7 +237,7 @@ fn scan(state: &mut State, now: Time, key: SessionKey, id: ConnectionId) -> bool
     let enough_bytes = enough_bytes(state);
     let State { router, clients, slots, encoder, pool, dirty, metrics, budget, .. } = state;
     let Some(client) = clients.get_mut(key.0 as usize) else { return false };
-    let Some(slot) = slots[id.index as usize].as_mut() else { return false };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return false };
     let Some((number, mut scan)) = client.scans.take_first() else { return false };
     let connection = &mut slot.connection;
     let in_flight_max = usize::from(connection.receive_maximum);

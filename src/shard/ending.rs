@@ -31,8 +31,10 @@ pub(crate) fn end_session(state: &mut State, now: Time, key: SessionKey) {
     }
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return };
     client.has_ended = true;
-    client.untold = None;
-    state.by_client_id.remove(&client.session.client_id);
+    if let Some(shares) = &mut client.shares {
+        shares.untold = None;
+    }
+    state.by_client_id.remove(&client.session.client_id, key);
     state.timers.set(TimerKey::Session(key), client.timer.take(), None);
     state.metrics.sessions_now -= 1;
     debug!(shard = state.options.id.0, client_id = &*client.session.client_id, "session ends");
@@ -67,7 +69,7 @@ fn forget(state: &mut State, key: SessionKey) {
 fn take_apart(state: &mut State, now: Time, key: SessionKey) -> bool {
     let Some(client) = state.clients.get_mut(key.0 as usize) else { return false };
     if let Some(filter) = client.subscriptions.pop_first() {
-        client.shared.remove(&filter);
+        client.remove_share(filter);
         note_subscription(state, now, key, false);
         state.budget.spend(SUBSCRIPTION_UNITS);
         match state.router.unsubscribe_key(key, filter) {

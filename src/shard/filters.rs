@@ -15,8 +15,10 @@ use crate::mqtt::TopicFilter;
 #[derive(Debug, Default)]
 pub(crate) struct FilterSums {
     bytes: usize,
-    /// How many filters there are of each shape.
-    shapes: BTreeMap<Box<[u8]>, usize>,
+    /// How many filters there are of each shape; those that match one topic have none, and often there are no others.
+    // Boxed for the sake of those that have none.
+    #[allow(clippy::box_collection)]
+    shapes: Option<Box<BTreeMap<Box<[u8]>, usize>>>,
 }
 
 /// Which bound a filter is beyond.
@@ -42,10 +44,11 @@ impl FilterSums {
         if self.bytes + filter.as_str().len() > limits.filter_bytes_max {
             return Some(Beyond::Bytes);
         }
-        if self.shapes.len() < limits.filter_shapes_max {
+        let shapes = self.shapes.as_deref();
+        if shapes.map_or(0, BTreeMap::len) < limits.filter_shapes_max {
             return None;
         }
-        let is_new = |shape: Vec<u8>| !self.shapes.contains_key(&*shape);
+        let is_new = |shape: Vec<u8>| shapes.is_none_or(|shapes| !shapes.contains_key(&*shape));
         shape(filter).is_some_and(is_new).then_some(Beyond::Shapes)
     }
 
@@ -53,19 +56,22 @@ impl FilterSums {
     pub(crate) fn add(&mut self, filter: TopicFilter<'_>) {
         self.bytes += filter.as_str().len();
         if let Some(shape) = shape(filter) {
-            *self.shapes.entry(shape.into()).or_default() += 1;
+            *self.shapes.get_or_insert_default().entry(shape.into()).or_default() += 1;
         }
     }
 
     /// Takes a filter out that was added.
     pub(crate) fn remove(&mut self, filter: TopicFilter<'_>) {
         self.bytes -= filter.as_str().len();
-        let Some(shape) = shape(filter) else { return };
-        if let Some(count) = self.shapes.get_mut(&*shape) {
+        let (Some(shape), Some(shapes)) = (shape(filter), &mut self.shapes) else { return };
+        if let Some(count) = shapes.get_mut(&*shape) {
             *count -= 1;
             if *count == 0 {
-                self.shapes.remove(&*shape);
+                shapes.remove(&*shape);
             }
+        }
+        if shapes.is_empty() {
+            self.shapes = None;
         }
     }
 }
@@ -117,6 +123,7 @@ mod tests {
         assert_eq!(sums.refusal(filter("#"), &limits(1)), Some(Beyond::Shapes), "the other one is still there");
         sums.remove(filter("b/+"));
         assert_eq!(sums.refusal(filter("#"), &limits(1)), None);
+        assert!(sums.shapes.is_none());
     }
 
     #[test]

@@ -22,5 +22,6 @@ pub(crate) fn give_back(state: &mut State, now: Time) {
     state.pending_subacks.shrink_to_fit();
     // They go round: each list of mail that is posted comes back with the room that it took.
     state.mail.iter_mut().for_each(Vec::shrink_to_fit);
-    state.by_client_id.give_back();
+    state.clients.give_back();
+    state.slots.give_back();
 }

@@ -99,7 +99,7 @@ fn release(state: &mut State, into: &mut Vec<ConnectionId>, most: usize) -> usiz
     let State { slots, held_back, .. } = state;
     let count = held_back.connections.len().min(most);
     for id in held_back.connections.drain(..count) {
-        let slot = slots.get_mut(id.index as usize).and_then(Option::as_mut);
+        let slot = slots.get_mut(id.index as usize);
         if let Some(slot) = slot.filter(|slot| slot.generation == id.generation) {
             slot.connection.outbox.name();
             into.push(id);
@@ -121,7 +121,7 @@ fn hold_back(state: &mut State, mut flushed: usize) {
         while fan_outs.next_if(|(range, _)| range.end <= at).is_some() {}
         let is_fan_out =
             fan_outs.peek().is_some_and(|(range, publisher)| range.contains(&at) && *publisher != Some(id));
-        let slot = slots.get_mut(id.index as usize).and_then(Option::as_mut);
+        let slot = slots.get_mut(id.index as usize);
         match slot.map(|slot| &mut slot.connection.outbox) {
             Some(outbox) if is_fan_out && flushed == 0 && outbox.filling_bytes() < ENOUGH_BYTES => {
                 if outbox.hold() {

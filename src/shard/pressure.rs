@@ -71,7 +71,7 @@ impl State {
 /// Does not read a client for a moment, because it has published while memory is short. Its keep alive waits, too.
 pub(crate) fn pause_publisher(state: &mut State, now: Time, id: ConnectionId) {
     let State { slots, timers, metrics, effects, .. } = state;
-    let Some(slot) = slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return };
     let connection = &mut slot.connection;
     if slot.generation != id.generation || connection.phase != Phase::Open {
         return;

@@ -228,7 +228,7 @@ fn deliver_all(
     let qos = receiver.options.qos.min(series.qos);
     // QoS 0 is not kept for anybody.
     let Some(id) = client.connection else { return qos == QoS::AtMostOnce };
-    let Some(slot) = slots[id.index as usize].as_mut() else { return true };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return true };
     debug_assert_eq!(slot.generation, id.generation, "a client's connection is open");
     let connection = &mut slot.connection;
     let copy = bench.copies.variant(series, connection.version, qos);

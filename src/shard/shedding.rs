@@ -27,10 +27,10 @@ const LOOKED_AT_PER_UNIT: usize = 4;
 /// Goes on looking for the greediest, and ends its connection once all have been looked at.
 pub(crate) fn on_shortage_due(state: &mut State, now: Time) {
     state.shortage.timer = None;
-    let begin = state.shortage.searched.min(state.slots.len());
-    let end = (begin + SLICE).min(state.slots.len());
+    let begin = state.shortage.searched.min(state.slots.keys_end());
+    let end = (begin + SLICE).min(state.slots.keys_end());
     for index in begin..end {
-        let Some(slot) = state.slots[index].as_ref().filter(|slot| slot.connection.phase == Phase::Open) else {
+        let Some(slot) = state.slots.get(index).filter(|slot| slot.connection.phase == Phase::Open) else {
             continue;
         };
         let held = held_bytes(state, slot);
@@ -40,7 +40,7 @@ pub(crate) fn on_shortage_due(state: &mut State, now: Time) {
         }
     }
     state.budget.spend((end - begin) / LOOKED_AT_PER_UNIT + 1);
-    if end < state.slots.len() {
+    if end < state.slots.keys_end() {
         state.shortage.searched = end;
         return set_timer(state, Some(now));
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ahash::RandomState;
 use siphasher::sip::{SipHasher13, SipHasher24};
@@ -20,6 +19,7 @@ use crate::session::QueueBounds;
 use crate::shard::authenticate::Suspended;
 use crate::shard::begun::Begun;
 use crate::shard::budget::Budget;
+use crate::shard::by_client_id::ByClientId;
 use crate::shard::client::Client;
 use crate::shard::encoder::Encoder;
 use crate::shard::event::{ConnectionId, Effect, Mail, Pressure, ShardId};
@@ -34,7 +34,7 @@ use crate::shard::scans::ScanNumber;
 use crate::shard::series::Workbench;
 use crate::shard::timers::{TimerKey, Timers};
 use crate::shard::users::Users;
-use crate::table::{Names, Paged, Table};
+use crate::table::{Pages, Table};
 use crate::time::Time;
 
 /// Spare outbox buffers one shard keeps.
@@ -75,8 +75,8 @@ pub(crate) struct State {
     pub(crate) renewals: BTreeMap<ConnectionId, Stage>,
     pub(crate) router: Router,
     pub(crate) clients: Table<Client>,
-    pub(crate) by_client_id: Names<SessionKey>,
-    pub(crate) slots: Paged<Option<Slot>>,
+    pub(crate) by_client_id: ByClientId,
+    pub(crate) slots: Pages<Slot>,
     pub(crate) pool: ChunkPool,
     pub(crate) timers: Timers,
     /// Sessions whose long work goes on at the next tick.
@@ -148,8 +148,8 @@ impl State {
         State {
             router: Router::new(options.id.0, options.shards, topics),
             clients: Table::default(),
-            by_client_id: Names::new(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
-            slots: Paged::default(),
+            by_client_id: ByClientId::new(RandomState::with_seeds(topics, own as u64, options.seeds.own.0, 1)),
+            slots: Pages::default(),
             pool: ChunkPool::new(SPARE_CHUNKS_MAX),
             timers: Timers::default(),
             work: VecDeque::new(),
@@ -222,20 +222,16 @@ impl State {
     }
 
     pub(crate) fn slot(&self, id: ConnectionId) -> Option<&Slot> {
-        self.slots.get(id.index as usize)?.as_ref().filter(|slot| slot.generation == id.generation)
+        self.slots.get(id.index as usize).filter(|slot| slot.generation == id.generation)
     }
 
     pub(crate) fn slot_mut(&mut self, id: ConnectionId) -> Option<&mut Slot> {
-        self.slots.get_mut(id.index as usize)?.as_mut().filter(|slot| slot.generation == id.generation)
+        self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)
     }
 
     pub(crate) fn add_slot(&mut self, id: ConnectionId, connection: Connection) {
-        let index = id.index as usize;
-        while self.slots.len() <= index {
-            self.slots.push(None);
-        }
         let slot = Slot { generation: id.generation, session: None, connection, known: None };
-        let old = self.slots[index].replace(slot);
+        let old = self.slots.put(id.index as usize, slot);
         assert!(old.is_none(), "the driver reuses a slot only after its connection is gone");
         self.metrics.connections_now += 1;
     }
@@ -243,7 +239,7 @@ impl State {
     /// Forgets a connection and its timer.
     pub(crate) fn remove_slot(&mut self, id: ConnectionId) -> Option<Slot> {
         self.slot(id)?;
-        let slot = self.slots[id.index as usize].take()?;
+        let slot = self.slots.take(id.index as usize)?;
         self.begun.remove(&id);
         self.exchanges.remove(&id);
         self.renewals.remove(&id);
@@ -269,6 +265,11 @@ impl State {
         self.packet_bytes_max(id).min(self.options.limits.connect_bytes_max)
     }
 
+    /// The session of a client.
+    pub(crate) fn session_of(&self, client_id: &str) -> Option<SessionKey> {
+        self.by_client_id.find(client_id, &self.clients)
+    }
+
     pub(crate) fn client(&self, key: SessionKey) -> Option<&Client> {
         self.clients.get(key.0 as usize)
     }
@@ -280,7 +281,7 @@ impl State {
     /// Lets `write` put a packet into a connection's outbox. Answers whether it was put there: a packet the client would
     /// not take is not sent [MQTT5-3.1.2-24], and nothing follows the last words [MQTT5-3.14.4-1].
     pub(crate) fn write(&mut self, id: ConnectionId, write: impl FnOnce(ProtocolVersion, &mut Vec<u8>)) -> bool {
-        let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return false };
         if slot.generation != id.generation || slot.connection.phase == Phase::Lingering {
             return false;
         }
@@ -315,7 +316,7 @@ impl State {
             return;
         }
         let State { slots, pool, dirty, .. } = self;
-        let Some(slot) = slots[id.index as usize].as_mut() else { return };
+        let Some(slot) = slots.get_mut(id.index as usize) else { return };
         let version = slot.connection.version;
         let (out, first) = slot.connection.outbox.writer(pool);
         write(version, out);
@@ -326,7 +327,7 @@ impl State {
 
     /// Sets a connection's timer to what its phase asks for.
     pub(crate) fn set_connection_timer(&mut self, id: ConnectionId, due: Option<Time>) {
-        let Some(slot) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
         if slot.generation == id.generation {
             self.timers.set(TimerKey::Connection(id), slot.connection.timer, due);
             slot.connection.timer = due;
@@ -413,7 +414,7 @@ impl State {
             hasher.write_u64(low);
             let high = hasher.finish();
             let client_id = format!("{}{low:016x}{:06x}", self.options.assigned_client_id_prefix, high >> 40);
-            if self.home(&client_id) == self.options.id && self.by_client_id.get(&client_id).is_none() {
+            if self.home(&client_id) == self.options.id && self.session_of(&client_id).is_none() {
                 return client_id;
             }
         }
@@ -475,7 +476,13 @@ impl State {
     }
 }
 
-/// One and a half times a keep alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24].
-pub(crate) fn patience(keep_alive_s: u16) -> Duration {
-    Duration::from_millis(u64::from(keep_alive_s) * 1500)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be a million, each on a page of 128: eight of the system's.
+    #[test]
+    fn a_slot_is_small() {
+        assert!(size_of::<Option<Slot>>() <= 256, "{} bytes", size_of::<Option<Slot>>());
+    }
 }

@@ -214,7 +214,7 @@ fn subscribe(
         if client.subscriptions.insert(key) {
             client.filter_sums.add(filter);
             if filter.share().is_some() {
-                client.shared.insert(key);
+                client.add_share(key);
             }
             note_subscription(state, now, session, true);
         }
@@ -235,7 +235,7 @@ fn unsubscribe(state: &mut State, now: Time, session: SessionKey, filter: TopicF
     if let Some(client) = state.client_mut(session) {
         client.subscriptions.remove(&key);
         client.filter_sums.remove(filter);
-        client.shared.remove(&key);
+        client.remove_share(key);
         // Retained messages are not owed any more, sent in part or not at all [MQTT5-3.10.4-2].
         client.scans.forget(key);
         note_subscription(state, now, session, false);

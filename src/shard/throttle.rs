@@ -29,7 +29,7 @@ fn count(state: &mut State, now: Time, id: ConnectionId, messages: u64, bytes: u
     let Some(limits) = state.slot(id).map(|slot| state.limits_of(slot.connection.listener)) else { return };
     let rate = limits.rate();
     let State { slots, clients, users, options, timers, metrics, effects, .. } = state;
-    let Some(slot) = slots.get_mut(id.index as usize).and_then(Option::as_mut) else { return };
+    let Some(slot) = slots.get_mut(id.index as usize) else { return };
     let connection = &mut slot.connection;
     if slot.generation != id.generation || connection.phase != Phase::Open {
         return;

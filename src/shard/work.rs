@@ -82,12 +82,12 @@ fn go_on_draining(state: &mut State, now: Time) {
             return;
         }
         state.budget.spend(1);
-        if index >= state.slots.len() {
+        if index >= state.slots.keys_end() {
             state.draining_at = None;
             return;
         }
         state.draining_at = Some(index + 1);
-        let Some(slot) = &state.slots[index] else { continue };
+        let Some(slot) = state.slots.get(index) else { continue };
         let id = ConnectionId { index: index as u32, generation: slot.generation };
         state.budget.spend(TIMER_UNITS);
         match slot.connection.phase {

@@ -4,11 +4,11 @@
 use super::slots::{tag, Slot, Slots};
 
 /// No handle.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Handles by hash.
 #[derive(Default)]
-pub(super) struct Handles {
+pub(crate) struct Handles {
     slots: Slots<Named>,
 }
 
@@ -35,32 +35,32 @@ impl Slot for Named {
 }
 
 impl Handles {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
     /// The handle under `hash` for which `is` holds. Neighbours whose hash has the same upper half are offered too.
     #[inline]
-    pub(super) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
         self.slots.find(tag, |slot| slot.tag == tag && is(slot.handle)).map(|(_, slot)| slot.handle)
     }
 
     /// The first handle that [`Handles::find`] would offer. Hardly ever is it another than the one looked for.
     #[inline]
-    pub(super) fn first(&self, hash: u64) -> Option<u32> {
+    pub(crate) fn first(&self, hash: u64) -> Option<u32> {
         let tag = tag(hash);
         self.slots.find(tag, |slot| slot.tag == tag).map(|(_, slot)| slot.handle)
     }
 
     /// Adds a handle that is not in the table.
-    pub(super) fn insert(&mut self, hash: u64, handle: u32) {
+    pub(crate) fn insert(&mut self, hash: u64, handle: u32) {
         debug_assert!(handle != NONE);
         self.slots.insert(Named { tag: tag(hash), handle });
     }
 
     /// Takes a handle out that was inserted under the same hash; answers whether it was there.
-    pub(super) fn remove(&mut self, hash: u64, handle: u32) -> bool {
+    pub(crate) fn remove(&mut self, hash: u64, handle: u32) -> bool {
         let Some((place, _)) = self.slots.find(tag(hash), |slot| slot.handle == handle) else { return false };
         self.slots.remove(place);
         true
@@ -68,7 +68,7 @@ impl Handles {
 
     /// Bytes it owns.
     #[cfg(test)]
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.slots.heap_bytes()
     }
 }

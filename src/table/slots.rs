@@ -6,7 +6,7 @@
 const SLOTS_MIN: usize = 8;
 
 /// What a table is made of.
-pub(super) trait Slot: Copy {
+pub(crate) trait Slot: Copy {
     /// A slot that holds nothing.
     const EMPTY: Self;
 
@@ -27,7 +27,7 @@ const DEPTH_MAX: u32 = 16;
 
 /// A table in parts, each of the slots whose tags begin alike. A part that gets too large becomes two, at a time of its own:
 /// nothing that is done to a table makes a long pause.
-pub(super) struct Slots<S> {
+pub(crate) struct Slots<S> {
     len: usize,
     /// All there are, as long as there are few: then there is no way to go to them.
     first: Part<S>,
@@ -46,7 +46,7 @@ struct More<S> {
 
 /// Where a slot is until something is inserted or removed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     part: u32,
     at: u32,
 }
@@ -58,14 +58,14 @@ impl<S> Default for Slots<S> {
 }
 
 impl<S: Slot> Slots<S> {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The first slot from the home of `tag` on for which `is` holds, and its place.
     // Much of it is known where it is called.
     #[inline(always)]
-    pub(super) fn find(&self, tag: u32, mut is: impl FnMut(S) -> bool) -> Option<(Place, S)> {
+    pub(crate) fn find(&self, tag: u32, mut is: impl FnMut(S) -> bool) -> Option<(Place, S)> {
         let (number, part) = match &self.more {
             None => (0, &self.first),
             Some(more) => more.part(tag),
@@ -90,12 +90,12 @@ impl<S: Slot> Slots<S> {
     }
 
     /// Puts another slot with the same tag in a place that [`Slots::find`] gave.
-    pub(super) fn replace(&mut self, place: Place, slot: S) {
+    pub(crate) fn replace(&mut self, place: Place, slot: S) {
         self.part(place.part).replace(place.at as usize, slot);
     }
 
     /// Adds a slot. Cost: constant over many; at worst what it takes to halve a part.
-    pub(super) fn insert(&mut self, slot: S) {
+    pub(crate) fn insert(&mut self, slot: S) {
         self.len += 1;
         let Some(more) = &mut self.more else {
             if self.first.len < PART_LEN_MAX {
@@ -111,7 +111,7 @@ impl<S: Slot> Slots<S> {
     }
 
     /// Empties the slot at a place that [`Slots::find`] gave.
-    pub(super) fn remove(&mut self, place: Place) {
+    pub(crate) fn remove(&mut self, place: Place) {
         self.len -= 1;
         self.part(place.part).remove(place.at as usize);
         if self.len == 0 {
@@ -121,7 +121,7 @@ impl<S: Slot> Slots<S> {
 
     /// Bytes it owns.
     #[cfg(test)]
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let more = self.more.as_ref().map_or(0, |more| {
             let parts: usize = more.parts.iter().map(Part::heap_bytes).sum();
             let own = more.directory.capacity() * size_of::<u32>() + more.parts.capacity() * size_of::<Part<S>>();
@@ -131,7 +131,7 @@ impl<S: Slot> Slots<S> {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
@@ -311,7 +311,7 @@ impl<S: Slot> Part<S> {
 
 /// Upper half of a hash.
 #[inline]
-pub(super) fn tag(hash: u64) -> u32 {
+pub(crate) fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 

@@ -313,6 +313,7 @@ impl State {
     pub(super) fn give_back(&mut self) {
         self.shard.give_back(self.now);
         self.ring.give_back();
+        self.sockets.give_back();
         self.spare = Vec::new();
         self.effects.shrink_to_fit();
         self.dirty.shrink_to_fit();
