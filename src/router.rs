@@ -22,6 +22,7 @@ mod subscribers;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod trie;
 mod words;
 

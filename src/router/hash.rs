@@ -1,12 +1,9 @@
 //! Hashes of what clients send: keyed, so that nobody outside can choose collisions, and the same on all shards of one
 //! process, so that a hash may stand for a filter in mail. Never written anywhere that outlives the process.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
-
-/// A map's hasher for keys that are hashes already.
-pub(super) type PassThrough = BuildHasherDefault<PassThroughHasher>;
 
 /// Makes the hashes of one router.
 #[derive(Clone)]
@@ -102,28 +99,6 @@ impl Keys {
     #[cfg(test)]
     fn narrowed(&self, hash: u64) -> u64 {
         hash & self.mask
-    }
-}
-
-/// Takes the key itself as its hash.
-#[derive(Default)]
-pub(super) struct PassThroughHasher(u64);
-
-impl Hasher for PassThroughHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Only `u64` keys are used; folding keeps the trait's promise for any other.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    #[inline]
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

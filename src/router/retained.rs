@@ -5,20 +5,15 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::time::Duration;
 
-use super::hash::{Keys, PassThrough};
+use super::hash::Keys;
 use super::scan::{first_key, step, Step};
+use super::tombstones::Tombstones;
 use crate::limits::Limits;
 use crate::message::{Message, Stamp};
 use crate::time::Time;
-
-/// How long a deletion is remembered: longer than mail can be on its way between shards.
-const TOMBSTONE_TIME: Duration = Duration::from_secs(60);
-/// How many deletions are remembered, 40 bytes each; the oldest is forgotten first.
-const TOMBSTONES_MAX: usize = 65_536;
 
 /// What finding a place among a million topics costs, in looks at the next topic.
 pub(super) const SEEK_COST: usize = 20;
@@ -60,14 +55,6 @@ struct ByTopic(Message);
 
 /// A message in the order of its end, and of its topic if several end together.
 struct ByExpiry(Message);
-
-/// Deletions by hash of their topic. Should two topics have one hash (one in 2^64), a message older than the deletion of
-/// the other is refused.
-#[derive(Default)]
-struct Tombstones {
-    stamps: HashMap<u64, Stamp, PassThrough>,
-    oldest: VecDeque<(Time, u64, Stamp)>,
-}
 
 impl Retained {
     pub(super) fn new(keys: Keys, shards: u8) -> Retained {
@@ -113,7 +100,7 @@ impl Retained {
     /// or a deletion as new is known. Logarithmic in the number of topics.
     pub fn set(&mut self, message: Message) -> bool {
         let (stamp, size, expires_at) = (message.stamp(), message.size(), message.expires_at());
-        if self.tombstones.forbid(&self.keys, &message) {
+        if !self.tombstones.is_empty() && self.tombstones.forbid(self.keys.bytes(message.topic_bytes()), stamp) {
             return false;
         }
         let expiring = (expires_at != Time::NEVER).then(|| message.clone());
@@ -165,8 +152,7 @@ impl Retained {
     /// When [`Retained::expire`] has something to do next.
     pub fn next_expiry(&self) -> Option<Time> {
         let message = self.expiring.first().map(|first| first.0.expires_at());
-        let tombstone = self.tombstones.oldest.front().map(|(until, ..)| *until);
-        message.into_iter().chain(tombstone).min()
+        message.into_iter().chain(self.tombstones.next()).min()
     }
 
     /// Goes on with a search: looks at topics until `budget` is used up (at least at one) and offers each message that
@@ -254,49 +240,6 @@ impl RetainedScan {
             self.go_on_at(topic);
             // The smallest key above `topic`; no topic has this byte.
             self.from.push(0);
-        }
-    }
-}
-
-impl Tombstones {
-    /// Whether a deletion as new as `message` is known for its topic.
-    fn forbid(&self, keys: &Keys, message: &Message) -> bool {
-        if self.stamps.is_empty() {
-            return false;
-        }
-        self.stamps.get(&keys.bytes(message.topic_bytes())).is_some_and(|&deleted| deleted >= message.stamp())
-    }
-
-    fn insert(&mut self, hash: u64, stamp: Stamp, now: Time) {
-        let newest = self.stamps.entry(hash).or_insert(stamp);
-        if *newest > stamp {
-            return;
-        }
-        *newest = stamp;
-        self.oldest.push_back((now + TOMBSTONE_TIME, hash, stamp));
-        if self.oldest.len() > TOMBSTONES_MAX {
-            self.forget_oldest();
-        }
-    }
-
-    fn expire(&mut self, now: Time, budget: usize) {
-        for _ in 0..budget {
-            if self.oldest.front().is_none_or(|(until, ..)| *until > now) {
-                break;
-            }
-            self.forget_oldest();
-        }
-        if self.oldest.is_empty() {
-            *self = Tombstones::default();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, hash, stamp)) = self.oldest.pop_front() {
-            // A newer deletion of the same topic has its own place in the queue.
-            if self.stamps.get(&hash) == Some(&stamp) {
-                self.stamps.remove(&hash);
-            }
         }
     }
 }

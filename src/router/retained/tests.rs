@@ -1,6 +1,7 @@
 //! Retained messages against a plain map, searches in slices, and replicas that hear the same in different orders.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::limits::DEFAULT;
 use crate::message::Parts;
 use crate::mqtt::matches;
+use crate::router::tombstones::{TOMBSTONES_MAX, TOMBSTONE_TIME};
 
 const START: Time = Time::from_nanos(1_000);
 
@@ -83,7 +85,7 @@ fn a_deletion_outlives_the_older_message_that_comes_late() {
     assert!(retained.set(message("a", 6)));
     assert_eq!(retained.next_expiry(), Some(START + TOMBSTONE_TIME));
     retained.expire(START + TOMBSTONE_TIME, 10);
-    assert!(retained.tombstones.stamps.is_empty());
+    assert!(retained.tombstones.is_empty());
     assert_eq!(retained.next_expiry(), None);
 }
 
@@ -101,14 +103,14 @@ fn deletions_remembered_are_bounded_and_the_oldest_is_forgotten() {
     for number in 0..=TOMBSTONES_MAX {
         retained.remove(&number.to_string(), stamp(5), START);
     }
-    assert_eq!((retained.tombstones.stamps.len(), retained.tombstones.oldest.len()), (TOMBSTONES_MAX, TOMBSTONES_MAX));
+    assert_eq!(retained.tombstones.lens(), (TOMBSTONES_MAX, TOMBSTONES_MAX));
     assert!(retained.set(message("0", 4)));
     assert!(!retained.set(message("1", 4)));
     // The same topic over and over takes its places too, but leaves nothing behind.
     for time in 0..2 * TOMBSTONES_MAX as u64 {
         retained.remove("again", stamp(10 + time), START);
     }
-    assert_eq!((retained.tombstones.stamps.len(), retained.tombstones.oldest.len()), (1, TOMBSTONES_MAX));
+    assert_eq!(retained.tombstones.lens(), (1, TOMBSTONES_MAX));
     retained.expire(START + TOMBSTONE_TIME, 1);
     assert!(!retained.set(message("again", 4)));
     retained.expire(START + TOMBSTONE_TIME, usize::MAX);
