@@ -178,10 +178,10 @@ pub(super) fn announce(policies: &Policies, settings: &Settings) {
 fn tell(policy: &Policy, of: Option<(u16, &Listener)>) {
     let mut ways = Vec::new();
     if let Some(passwords) = &policy.passwords {
-        ways.push(format!("{} users with passwords", passwords.len()));
+        ways.push(format!("users with passwords ({})", passwords.len()));
     }
     if let Some(scram) = &policy.scram {
-        ways.push(format!("{} users with SCRAM", scram.len()));
+        ways.push(format!("users with SCRAM ({})", scram.len()));
     }
     if policy.jwt.is_some() {
         ways.push("tokens".to_owned());

@@ -152,12 +152,12 @@ def user_goes_and_returns(place, number):
     """carol is there, is taken out of the file, is sent away, cannot come back until she is in it again."""
     carol = place.client("carol")
     place.files.users("load", "dave")
-    place.reload("let in are 2 users")
+    place.reload("let in are users with passwords (2)")
     # The reason stands in paho's words: `Not authorized` is 0x87.
     expect_end(carol, "Not authorized")
     expect_refused(place, "carol")
     place.files.users("load", "carol", "dave")
-    place.reload("let in are 3 users")
+    place.reload("let in are users with passwords (3)")
     place.client("carol").close()
 
 
@@ -170,11 +170,11 @@ def topic_is_withdrawn(place, number):
     place.publish(("news/today", f"first {number}"))
     expect_heard(dave, "news/today", f"first {number}")
     place.files.rules(False)
-    place.reload("let in are 3 users")
+    place.reload("let in are users with passwords (3)")
     place.publish(("news/today", "withdrawn"), ("marker", f"second {number}"))
     expect_heard(dave, "marker", f"second {number}")
     place.files.rules(True)
-    place.reload("let in are 3 users")
+    place.reload("let in are users with passwords (3)")
     place.publish(("news/today", f"third {number}"))
     expect_heard(dave, "news/today", f"third {number}")
     dave.close()
@@ -190,10 +190,10 @@ def broken_files_change_nothing(place, number):
         place.files.put(name, before)
     before = pathlib.Path(place.files.path("server.pem")).read_text()
     place.files.put("server.pem", "no certificate")
-    place.reload("let in are 3 users", CERTIFICATE_LINES[1])
+    place.reload("let in are users with passwords (3)", CERTIFICATE_LINES[1])
     place.client("carol").close()
     place.files.put("server.pem", before)
-    place.reload("let in are 3 users")
+    place.reload("let in are users with passwords (3)")
     # She has been there all the time.
     carol.client.subscribe("carol/x", 1)
     carol.confirmed.next()
@@ -204,7 +204,7 @@ def broken_files_change_nothing(place, number):
 
 def certificate_is_renewed(place, _number):
     place.files.renew()
-    place.reload("let in are 3 users")
+    place.reload("let in are users with passwords (3)")
     place.client("carol").close()
 
 

@@ -69,7 +69,7 @@ fn sighup_reads_the_files_again_and_a_broken_one_changes_nothing() {
     assert_eq!(answer(address, "id=b username=alice password=alice"), ReasonCode::Success);
     write(&path, users(&["bob"])).unwrap();
     program.signal("HUP");
-    program.says("1 users with passwords");
+    program.says("users with passwords (1)");
     assert_eq!(alice.disconnected(), ReasonCode::NotAuthorized);
     assert_eq!(answer(address, "id=b username=alice password=alice"), ReasonCode::BadUserNameOrPassword);
     assert_eq!(answer(address, "id=b username=bob password=bob"), ReasonCode::Success);

@@ -109,9 +109,15 @@ impl Caller {
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.stream.read(into),
-            Some(tls) => Stream::new(&mut **tls, &mut self.stream).read(into),
+        loop {
+            let read = match &mut self.tls {
+                None => self.stream.read(into),
+                Some(tls) => Stream::new(&mut **tls, &mut self.stream).read(into),
+            };
+            // The kernel interrupts the thread that has asked it for an io_uring when that is gone.
+            if !matches!(&read, Err(error) if error.kind() == ErrorKind::Interrupted) {
+                return read;
+            }
         }
     }
 

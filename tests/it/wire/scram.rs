@@ -180,7 +180,7 @@ fn sighup_reads_the_users_again_and_a_broken_file_changes_nothing() {
     let bob = text.lines().find(|line| line.starts_with("bob:")).unwrap();
     write(&path, format!("{bob}\n")).unwrap();
     program.signal("HUP");
-    program.says("1 users with SCRAM");
+    program.says("users with SCRAM (1)");
     assert_eq!(alice.disconnected(), ReasonCode::NotAuthorized);
     assert_eq!(connect(address, "alice", "alice").1 .0, ReasonCode::BadUserNameOrPassword);
     assert_eq!(connect(address, "bob", "bob").1, (ReasonCode::Success, true));
