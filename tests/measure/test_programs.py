@@ -137,7 +137,7 @@ class Measuring(unittest.TestCase):
         self.assertIn("--qos 1 --rate 500 ", half["load_command"])
         self.assertEqual(half["stays"], [[300, 990], [2000, 10], [None, 0]])
         self.assertIn("](latency.svg)", text)
-        self.assertIn("raise their p99 by", text)
+        self.assertIn("what it is raised by, in the broker", text)
 
     def test_what_follows_a_failure_is_not_made_up(self):
         words = ["--smoke", "--scenario", "qos1", "--cores", "1", "corecast"]
