@@ -36,15 +36,15 @@ pub(super) struct PeerInterest {
 }
 
 impl PeerInterest {
+    pub(super) fn new(keys: Keys) -> PeerInterest {
+        let wildcard = Trie::new(keys.clone());
+        PeerInterest { keys, exact: Masks::default(), shapes: Shapes::default(), wildcard, masks: Table::default() }
+    }
+
     /// Frees what only filters that are gone have needed.
     pub(super) fn give_back(&mut self) {
         self.masks.give_back();
         self.wildcard.give_back();
-    }
-
-    pub(super) fn new(keys: Keys) -> PeerInterest {
-        let wildcard = Trie::new(keys.clone());
-        PeerInterest { keys, exact: Masks::default(), shapes: Shapes::default(), wildcard, masks: Table::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -62,14 +62,14 @@ struct Peer {
 }
 
 impl Shared {
-    /// Frees what only filters that are gone have needed.
-    pub(super) fn give_back(&mut self) {
-        self.index.give_back();
-    }
-
     pub(super) fn new(keys: Keys) -> Shared {
         let index = Index::new(keys.clone());
         Shared { keys, groups: Slab::new(), by_text: Handles::default(), index }
+    }
+
+    /// Frees what only filters that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.index.give_back();
     }
 
     #[inline]

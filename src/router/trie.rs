@@ -48,11 +48,6 @@ struct Node {
 }
 
 impl Trie {
-    /// Frees what only levels that are gone have needed.
-    pub(super) fn give_back(&mut self) {
-        self.symbols.give_back();
-    }
-
     pub(super) fn new(keys: Keys) -> Trie {
         let symbols = Symbols::new(keys.clone());
         Trie {
@@ -64,6 +59,11 @@ impl Trie {
             edges: Handles::default(),
             symbols,
         }
+    }
+
+    /// Frees what only levels that are gone have needed.
+    pub(super) fn give_back(&mut self) {
+        self.symbols.give_back();
     }
 
     /// No filter, no node beside the root, no edge and no level left.

@@ -167,11 +167,12 @@ pub(crate) fn admit(
 /// Why there is no room for a client, if so; counts it.
 fn lack_of_room(state: &mut State, client_id: &str, grant: &Grant) -> Option<&'static str> {
     // Who comes for what it is owed makes room.
-    if state.is_refusing() && state.session_of(client_id).is_none() {
+    let known = state.session_of(client_id);
+    if state.is_refusing() && known.is_none() {
         state.metrics.connects_refused_memory_total += 1;
         return Some("memory is short");
     }
-    let replaced = state.session_of(client_id).and_then(|key| state.client(key));
+    let replaced = known.and_then(|key| state.client(key));
     let is_replaced = replaced.is_some_and(|old| old.connection.is_some() && old.owner() == grant.owner());
     if has_too_many_connections(state, grant.owner(), is_replaced) {
         state.metrics.user_connections_refused_total += 1;
