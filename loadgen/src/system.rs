@@ -1,10 +1,13 @@
 //! What is asked of the operating system once.
 
+use std::io::pipe;
 use std::num::NonZeroU64;
+use std::os::fd::RawFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
 use anyhow::{bail, Context, Result};
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use rustix::thread::{sched_getaffinity, sched_setaffinity, set_current_timer_slack, CpuSet};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -27,10 +30,19 @@ pub(crate) fn allowed_cores() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect()
 }
 
-/// Makes room for so many connections.
+/// Makes room for so many connections, at once: the system's table of descriptors would double by itself, but each time
+/// whoever opens the next one would wait for all CPUs to notice, some 10 ms that would count as the broker's.
 pub(crate) fn raise_open_files(connections: u64) -> Result<()> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let needed = connections + 64;
+    raise_limit(connections, needed)?;
+    let (any, _) = pipe().context("cannot make a pipe")?;
+    let last = RawFd::try_from(needed - 1).context("so many descriptors cannot be numbered")?;
+    fcntl_dupfd_cloexec(&any, last).context("cannot make room for descriptors")?;
+    Ok(())
+}
+
+fn raise_limit(connections: u64, needed: u64) -> Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
         return Ok(());
     }

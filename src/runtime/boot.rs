@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::error::RuntimeError;
 use super::ring::{Completion, Operation, Ring, RingSizes, Tag, Wait};
-use super::system::{allowed_cpus, limit, raise, Resource};
+use super::system::{allowed_cpus, limit, make_room_for_files, raise, Resource};
 
 /// Connections over the limit that one shard answers with a refusal at a time; the rest is closed without a word.
 pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
@@ -19,6 +19,8 @@ pub(super) const REFUSED_CONNECTIONS_MAX: usize = 64;
 const SHARD_FILES: u64 = REFUSED_CONNECTIONS_MAX as u64 + 32;
 /// Those of the process: logs, certificates being read, and the many that come and go.
 const OTHER_FILES: u64 = 160;
+/// Descriptors the system has room for from the start: a mebibyte. From there on it doubles, three times up to a million.
+const FILES_AT_ONCE_MAX: u64 = 128 * 1024;
 /// What glommio insists on for an executor.
 const LOCKED_MEMORY_BYTES_MIN: u64 = 512 * 1024;
 /// Enough for a few shards, for when the kernel only says that it was too little (KiB).
@@ -42,19 +44,29 @@ pub(super) fn choose_cpus(requested: &[usize], shards: usize) -> Result<Vec<usiz
 /// Raises the limit of open files as far as it goes; answers how many connections it has room for, at most
 /// `connections_max`. More can then be refused with a reason, or closed, instead of waiting unaccepted.
 pub(super) fn raise_open_files(connections_max: usize, shards: usize) -> usize {
-    match raise(Resource::OpenFiles) {
-        Ok(limit) => connections_that_fit(limit, connections_max, shards),
+    let limit = match raise(Resource::OpenFiles) {
+        Ok(limit) => limit,
         Err(error) => {
             warn!(%error, "cannot raise the limit of open files");
-            connections_max
+            return connections_max;
         }
+    };
+    let connections = connections_that_fit(limit, connections_max, shards);
+    let files = connections as u64 + files_besides(shards);
+    if let Err(error) = make_room_for_files(files.min(limit).min(FILES_AT_ONCE_MAX)) {
+        warn!(%error, "cannot make room for open files ahead: clients wait for some milliseconds when it is made later");
     }
+    connections
 }
 
 fn connections_that_fit(open_files: u64, connections_max: usize, shards: usize) -> usize {
-    let reserved = OTHER_FILES + SHARD_FILES * shards as u64;
-    let room = open_files.saturating_sub(reserved).max(1);
+    let room = open_files.saturating_sub(files_besides(shards)).max(1);
     usize::try_from(room).map_or(connections_max, |room| room.min(connections_max))
+}
+
+/// Descriptors that are kept for other things than clients.
+fn files_besides(shards: usize) -> u64 {
+    OTHER_FILES + SHARD_FILES * shards as u64
 }
 
 /// Raises the limit of locked memory as far as it goes.
