@@ -63,7 +63,16 @@ def result(measured, rows):
                 lines += [f"- {cell.entry.label}, {cell.load.title}: {figure}" for figure in against_targets(cell)]
     for alone, beside in bulk_pairs(rows):
         lines.append(f"- {alone.entry.label}: {against_rise(alone, beside)}")
-    return lines or ["Nothing could be measured."]
+    return [*lines, *floor_lines(measured.host["floors"])] if lines else ["Nothing could be measured."]
+
+
+def floor_lines(floors):
+    """What no broker could do here."""
+    limit_us = TARGETS_US["p99_9_us"]
+    for floor in floors:
+        waits = f"p99 {milliseconds(floor['p99_us'])}, p99.9 {milliseconds(floor['p99_9_us'])} ms"
+        doubt = ": **no broker can meet the targets on it**" if floor["p99_9_us"] > limit_us else ""
+        yield f"- CPU {floor['cpu']} with nothing to do but look at the clock waits for {waits}{doubt}"
 
 
 def against_targets(cell):

@@ -109,12 +109,14 @@ def find_all(arguments, wishes):
 
 
 def beside(entry, size, load_text):
-    """The entry on the first `size` CPUs; loadgen on the CPUs it was given, else on the rest, or where there is none on all."""
+    """The entry on `size` CPUs, the first that loadgen was not given if there are so many; loadgen on those it was given, else
+    on the rest, or where there is none on all."""
     usable = usable_cores()
-    given = check_cores(parse_cores(load_text), usable) if load_text else None
+    given = check_cores(parse_cores(load_text), usable) if load_text else []
+    own = sorted(usable, key=lambda core: core in given)[:size]
     # Twice as many as the broker are enough for any load; more would only wake each other.
-    rest = usable[size : 3 * size]
-    return replace(entry, cores=tuple(usable[:size]), load_cores=tuple(given or rest or usable))
+    rest = [core for core in usable if core not in own][: 2 * size]
+    return replace(entry, cores=tuple(sorted(own)), load_cores=tuple(given or rest or usable))
 
 
 def seconds(text):

@@ -258,12 +258,18 @@ def machine(measured):
         f"| open files | {host['open_files']:,} |",
         f"| CPU time used by others before | {host['busy_before']:.0%} |",
         f"| CPU time taken by the hypervisor meanwhile | {host['stolen_share']:.1%} |",
+        *(floor_line(floor) for floor in host["floors"]),
         f"| rustc | {host['rustc']} |",
         f"| commit of the repository | {host['commit']}{state} |",
         f"| loadgen | {host['loadgen']} |",
     ]
     lines += [f"| {entry.label} | {entry.version} |" for entry in measured.entries]
     return [*lines, ""]
+
+
+def floor_line(floor):
+    waits = [milliseconds(floor[name]) for name in ("p99_us", "p99_9_us", "max_us")]
+    return f"| CPU {floor['cpu']} alone | {floor['share']:.2%} kept; p99 {waits[0]}, p99.9 {waits[1]}, max {waits[2]} ms |"
 
 
 def repeat(measured):

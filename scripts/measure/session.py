@@ -9,6 +9,7 @@ import time
 from . import host
 from .brokers import KINDS, version_of
 from .cores import overlap
+from .floor import floors
 from .options import ROOT
 from .process import Ports, raise_open_files
 from .runner import Measured, measure
@@ -18,6 +19,8 @@ from .store import new_folder, scrub, write_raw, write_text
 # Above these a report says that its figures are doubtful.
 BUSY_MAX = 0.05
 STOLEN_MAX = 0.01
+# How long the machine is watched before anything is measured.
+WATCHED_S = 3.0
 
 
 def session(prog, arguments, words, fields):
@@ -25,6 +28,7 @@ def session(prog, arguments, words, fields):
     signal.signal(signal.SIGTERM, interrupt)
     facts = host.facts(ROOT) | {"open_files": raise_open_files(), "busy_before": host.busy_share()}
     facts["loadgen"] = version_of(KINDS["sink"], fields["settings"].program)
+    facts["floors"] = floors({*fields["broker_cores"], *fields["settings"].cores}, WATCHED_S)
     command = scrub(shlex.join([prog, *words]))
     measured = Measured(date=time.strftime("%Y-%m-%d"), command=command, host=facts, **fields)
     measured.warnings += before(measured)

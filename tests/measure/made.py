@@ -29,6 +29,7 @@ HOST = {
     "open_files": 20_000,
     "busy_before": 0.01,
     "stolen_share": 0.0,
+    "floors": [{"cpu": 0, "share": 0.002, "p99_us": 0.0, "p99_9_us": 21.0, "max_us": 45.0}],
     "loadgen": "0.1.0",
 }
 

@@ -4,7 +4,8 @@ import unittest
 
 import made
 from measure.cells import cells_of, verdict
-from measure.cores import CoresError, check_cores, overlap, parse_cores, share_out, show_cores
+from measure.cores import CoresError, check_cores, overlap, parse_cores, share_out, show_cores, usable_cores
+from measure.floor import floor_of, floors, wait_us
 from measure.loads import find_load
 from measure.runner import plan
 from measure.scaling import Point, advise, efficiency
@@ -30,6 +31,34 @@ class Spreads(unittest.TestCase):
         self.assertTrue(is_apart(spread_of([1, 2, 2]), spread_of([3, 4, 4])))
         self.assertFalse(is_apart(spread_of([1, 3, 3]), spread_of([3, 4, 4])))
         self.assertFalse(is_apart(spread_of([1, 2]), spread_of([3, 4])), "two runs are too few")
+
+
+class Floors(unittest.TestCase):
+    def test_a_moment_within_a_gap_waits_for_its_end(self):
+        # A second with a gap of 20 ms: 2 % of all moments are in it, 1 % wait longer than 10 ms.
+        self.assertAlmostEqual(wait_us([20_000.0], 1.0, 0.01), 10_000.0)
+        self.assertAlmostEqual(wait_us([20_000.0], 1.0, 0.001), 19_000.0)
+        self.assertEqual(wait_us([20_000.0], 1.0, 0.02), 0.0)
+
+    def test_the_longest_gaps_are_waited_for_longest(self):
+        # 4 ms beyond 6 in one gap, 1 ms beyond 6 in each of the others.
+        gaps = [7_000.0, 10_000.0, 7_000.0, 100.0]
+        self.assertAlmostEqual(wait_us(gaps, 1.0, 0.006), 6_000.0)
+        self.assertAlmostEqual(wait_us(gaps, 1.0, 0.001), 9_000.0)
+        self.assertEqual((wait_us(gaps, 1.0, 0.5), wait_us([], 1.0, 0.01)), (0.0, 0.0))
+
+    def test_shares_and_extremes_are_told(self):
+        floor = floor_of([50_000.0, 1_000.0], 2.0)
+        self.assertAlmostEqual(floor["share"], 0.0255)
+        self.assertEqual(floor["max_us"], 50_000.0)
+        self.assertEqual(floor_of([], 2.0), {"share": 0.0, "p99_us": 0.0, "p99_9_us": 0.0, "max_us": 0.0})
+
+    def test_cpus_are_watched_at_once_and_told_in_order(self):
+        (core,) = usable_cores()[:1]
+        (floor,) = floors([core], 0.2)
+        self.assertEqual(floor["cpu"], core)
+        self.assertTrue(0.0 <= floor["p99_us"] <= floor["p99_9_us"] <= floor["max_us"] < 200_000.0, floor)
+        self.assertLess(floor["share"], 1.0)
 
 
 class Cores(unittest.TestCase):
