@@ -133,6 +133,17 @@ class Report(unittest.TestCase):
         self.assertIn("p99.9 in the broker 2.00 (2.00-2.00) ms (target: at most 1.00 ms): **missed**", text)
         self.assertIn("| 0.300 (0.300-0.300) | 0.300 (0.300-0.300) | 2.00 (2.00-2.00) |", text)
 
+    def test_a_machine_on_which_no_broker_can_meet_them_is_named(self):
+        floor = {"cpu": 0, "share": 0.01, "p99_us": 40.0, "p99_9_us": 900.0, "max_us": 5000.0}
+        slow = floor | {"cpu": 1, "p99_9_us": 3100.0}
+        made_here = measured([ONE], runs(ONE, QOS0), [QOS0])
+        made_here.host = made_here.host | {"floors": [floor, slow]}
+        text = summary(made_here, [])
+        words = "with nothing to do but look at the clock waits for p99 0.040, p99.9"
+        self.assertIn(f"- CPU 0 {words} 0.900 ms\n", text)
+        self.assertIn(f"- CPU 1 {words} 3.10 ms: **no broker can meet the targets on it**\n", text)
+        self.assertIn("| CPU 1 alone | 1.00% kept; p99 0.040, p99.9 3.10, max 5.00 ms |", text)
+
     def test_what_makes_a_figure_doubtful_stands_beside_it(self):
         for more, said in (
             ({"was_limit": True}, "met † loadgen was the limit"),
