@@ -1,5 +1,6 @@
-//! Mail between two cores: one way, both ways at once, and a single mail to and fro. Both threads look for mail all the
-//! time, so nobody is woken: what a wake-up costs is the kernel's. Needs two CPUs that have nothing else to do.
+//! Mail between two cores: one way, both ways at once, and a single mail to and fro; and what a core of many looks at when there
+//! is none. Both threads look for mail all the time, so nobody is woken: what a wake-up costs is the kernel's. Needs two CPUs
+//! that have nothing else to do.
 
 mod settings;
 
@@ -27,6 +28,21 @@ fn main() {
             both_ways(criterion, batch);
         }
         to_and_fro(criterion);
+        for cores in [2, 16, 64] {
+            nothing(criterion, cores);
+        }
+    });
+}
+
+/// What a turn looks at in any case: nothing has come, nothing is to be sent. An element is a turn.
+fn nothing(criterion: &mut Criterion, cores: usize) {
+    let mut boxes: Vec<Box2> = mailboxes(cores, BATCHES_MAX);
+    let one = &mut boxes[0];
+    bench(criterion, &format!("nothing from {} others", cores - 1), 1, |turns| {
+        for _ in 0..turns {
+            assert_eq!(take(one), 0);
+            one.post(|_| panic!("nothing was written"));
+        }
     });
 }
 
