@@ -1,17 +1,23 @@
 //! Mail between cores: a bounded channel for each direction of each pair, batches that are used again, and the
 //! protocol that wakes a sleeping core exactly when it must. Knows no content.
 //!
-//! Waking: the receiver says that it sleeps, then looks into its channels once more; the sender puts a batch in, then
+//! Each core has a word in which senders name themselves once a batch is in the channel, so that it looks into those channels
+//! alone. Who is named for a batch that has been taken already is looked at in vain.
+//!
+//! Waking: the receiver says that it sleeps, then looks once more whether somebody is named; the sender names itself, then
 //! looks whether the receiver sleeps. With a full fence between the two steps on both sides at least one of them sees
 //! the other, so no batch lies in the channel of a sleeper that nobody wakes.
 
 use std::collections::VecDeque;
 use std::iter;
 use std::mem;
-use std::sync::atomic::{fence, AtomicBool, Ordering};
+use std::sync::atomic::{fence, AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use crossbeam_channel::{bounded, Receiver, Sender, TrySendError};
+
+/// Cores that a word can name.
+const CORES_MAX: usize = u64::BITS as usize;
 
 /// What goes from one core to another in one turn: first the mail, then the sockets.
 #[derive(Debug)]
@@ -46,16 +52,29 @@ pub struct Mailbox<M, S> {
     /// By peer; nothing at the core's own place.
     outgoing: Vec<Option<Outgoing<M, S>>>,
     incoming: Vec<Option<Incoming<M, S>>>,
-    /// Not all has been taken of what was there.
-    is_taking: bool,
-    sleepers: Arc<[Sleeper]>,
+    /// Peers for which something may have been written, or waits because their channel was full; a bit each.
+    written: u64,
+    /// Peers of which not all has been taken of what was there; a bit each.
+    due: u64,
+    porches: Arc<[Porch]>,
 }
 
-/// On a cache line of its own: every sender reads it each turn.
+/// What all know of a core. On cache lines of its own: every sender writes to it when it posts.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Sleeper {
-    sleeping: AtomicBool,
+struct Porch {
+    is_asleep: AtomicBool,
+    /// Peers that have put something into their channels since the core has last looked; a bit each.
+    senders: AtomicU64,
+}
+
+/// The places of the bits that are set, lowest first.
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
 }
 
 #[derive(Debug)]
@@ -77,15 +96,21 @@ struct Incoming<M, S> {
 
 /// The mailboxes of `cores` cores, with room for `batches_max` batches in each channel; at the bound batches wait at the
 /// sender, nothing is dropped.
+///
+/// # Panics
+///
+/// If there are more than 64 cores.
 pub fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
-    let sleepers: Arc<[Sleeper]> = iter::repeat_with(Sleeper::default).take(cores).collect();
+    assert!(cores <= CORES_MAX, "a word has a bit for each of at most {CORES_MAX} cores");
+    let porches: Arc<[Porch]> = iter::repeat_with(Porch::default).take(cores).collect();
     let mut boxes: Vec<Mailbox<M, S>> = (0..cores)
         .map(|me| Mailbox {
             me,
             outgoing: Vec::new(),
             incoming: Vec::new(),
-            is_taking: false,
-            sleepers: Arc::clone(&sleepers),
+            written: 0,
+            due: 0,
+            porches: Arc::clone(&porches),
         })
         .collect();
     for from in 0..cores {
@@ -113,18 +138,26 @@ impl<M, S> Mailbox<M, S> {
     /// If `to` is not another core.
     pub fn batch_for(&mut self, to: usize) -> &mut Batch<M, S> {
         let outgoing = self.outgoing.get_mut(to).and_then(Option::as_mut);
-        &mut outgoing.expect("mail goes to another core of this process").filling
+        let filling = &mut outgoing.expect("mail goes to another core of this process").filling;
+        self.written |= 1 << to;
+        filling
     }
 
     /// Hands over what waits, and names each peer that sleeps and must be woken now.
     pub fn post(&mut self, mut wake: impl FnMut(usize)) {
-        for (peer, outgoing) in self.outgoing.iter_mut().enumerate() {
-            let Some(outgoing) = outgoing else { continue };
-            if !outgoing.push() {
+        for peer in places(mem::take(&mut self.written)) {
+            let Some(outgoing) = &mut self.outgoing[peer] else { continue };
+            let has_pushed = outgoing.push();
+            if !outgoing.spilled.is_empty() {
+                self.written |= 1 << peer;
+            }
+            if !has_pushed {
                 continue;
             }
+            let porch = &self.porches[peer];
+            porch.senders.fetch_or(1 << self.me, Ordering::SeqCst);
             fence(Ordering::SeqCst);
-            if self.sleepers[peer].sleeping.swap(false, Ordering::SeqCst) {
+            if porch.is_asleep.load(Ordering::SeqCst) && porch.is_asleep.swap(false, Ordering::SeqCst) {
                 wake(peer);
             }
         }
@@ -132,20 +165,31 @@ impl<M, S> Mailbox<M, S> {
 
     /// Whether a channel was full: batches wait here for the next [`Mailbox::post`].
     pub fn is_spilled(&self) -> bool {
-        self.outgoing.iter().flatten().any(|outgoing| !outgoing.spilled.is_empty())
+        places(self.written)
+            .filter_map(|peer| self.outgoing[peer].as_ref())
+            .any(|outgoing| !outgoing.spilled.is_empty())
     }
 
     /// Gives `take` every batch that is there now, in the order sent, and the batches' memory back to their senders. `take`
     /// answers whether to go on; if not, the next call goes on with those that were there. Answers whether all of them have
     /// been taken.
     pub fn take(&mut self, mut take: impl FnMut(usize, &mut Batch<M, S>) -> bool) -> bool {
-        if !self.is_taking {
+        if self.due == 0 {
+            let senders = &self.porches[self.me].senders;
+            // Most of the time there is nobody, and a look leaves the line to those who write.
+            if senders.load(Ordering::SeqCst) == 0 {
+                return true;
+            }
+            self.due = senders.swap(0, Ordering::SeqCst);
             // Only what is there now: a peer that keeps sending must not keep us here.
-            self.incoming.iter_mut().flatten().for_each(|incoming| incoming.due = incoming.channel.len());
-            self.is_taking = true;
+            for from in places(self.due) {
+                if let Some(incoming) = &mut self.incoming[from] {
+                    incoming.due = incoming.channel.len();
+                }
+            }
         }
-        for (from, incoming) in self.incoming.iter_mut().enumerate() {
-            let Some(incoming) = incoming else { continue };
+        for from in places(self.due) {
+            let Some(incoming) = &mut self.incoming[from] else { continue };
             while incoming.due > 0 {
                 incoming.due -= 1;
                 let Ok(mut batch) = incoming.channel.try_recv() else { break };
@@ -157,8 +201,8 @@ impl<M, S> Mailbox<M, S> {
                     return false;
                 }
             }
+            self.due &= !(1 << from);
         }
-        self.is_taking = false;
         true
     }
 
@@ -175,9 +219,10 @@ impl<M, S> Mailbox<M, S> {
 
     /// Says that this core is about to sleep. False: it must not, there is mail.
     pub fn try_sleep(&self) -> bool {
-        self.sleepers[self.me].sleeping.store(true, Ordering::SeqCst);
+        let porch = &self.porches[self.me];
+        porch.is_asleep.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if self.incoming.iter().flatten().any(|incoming| !incoming.channel.is_empty()) {
+        if self.due != 0 || porch.senders.load(Ordering::SeqCst) != 0 {
             self.wake_up();
             return false;
         }
@@ -186,7 +231,7 @@ impl<M, S> Mailbox<M, S> {
 
     /// Says that this core is awake: nobody needs to wake it.
     pub fn wake_up(&self) {
-        self.sleepers[self.me].sleeping.store(false, Ordering::SeqCst);
+        self.porches[self.me].is_asleep.store(false, Ordering::SeqCst);
     }
 }
 
@@ -343,6 +388,40 @@ mod tests {
             one.post(|_| panic!("it does not sleep, it is gone"));
         }
         assert!(!one.is_spilled());
+    }
+
+    #[test]
+    fn each_of_sixty_four_is_heard_and_only_those_who_have_written() {
+        let mut boxes = mailboxes::<u64, ()>(64, 2);
+        for round in 0..3 {
+            for from in (1..64).filter(|from| from % 3 == round) {
+                boxes[from].batch_for(0).mail.push(from as u64);
+                boxes[from].post(|_| panic!("it is awake"));
+            }
+            let expected: Vec<u64> = (1..64).filter(|from| from % 3 == round as u64).collect();
+            assert_eq!(taken(&mut boxes[0]), expected);
+            assert_eq!(boxes[0].porches[0].senders.load(Ordering::SeqCst), 0);
+        }
+        assert!(boxes[0].try_sleep());
+    }
+
+    #[test]
+    #[should_panic(expected = "at most 64 cores")]
+    fn more_cores_than_a_word_names_are_refused() {
+        mailboxes::<u64, ()>(65, 1);
+    }
+
+    #[test]
+    fn who_has_left_mail_untaken_does_not_sleep() {
+        let (mut one, mut other) = two(4);
+        one.batch_for(1).mail.push(1);
+        one.post(|_| {});
+        one.batch_for(1).mail.push(2);
+        one.post(|_| {});
+        assert!(!other.take(|_, _| false), "the second is left");
+        assert!(!other.try_sleep());
+        assert_eq!(taken(&mut other), [2]);
+        assert!(other.try_sleep());
     }
 
     /// Both cores answer every mail while they send their own: each channel is full most of the time.
