@@ -126,6 +126,13 @@ impl Shards {
             let _ = start.send(rings.clone());
         }
         announce(&policies, settings);
+        if connections_max < settings.limits.connections_max {
+            let wanted = settings.limits.connections_max;
+            info!(
+                connections_max,
+                wanted, "the limit of open files allows no more; raise it (ulimit -Hn, LimitNOFILE=)"
+            );
+        }
         for address in &shards.addresses {
             info!(%address, shards = shards.members.len(), connections_max, "listening");
         }
