@@ -104,7 +104,7 @@ impl Fleet {
             };
             let core = conditions.cores.get(index % conditions.cores.len().max(1)).copied();
             let run = move || -> Result<()> {
-                settle_thread(core)?;
+                settle_thread(core.as_slice())?;
                 Worker::new(setup)?.run()
             };
             threads.push(

@@ -17,7 +17,7 @@ use crate::report::{
     BrokerReport, ConnectReport, Latency, LoadReport, OwnReport, Report, TrafficReport, TruthReport, WorstReport,
     SCHEMA,
 };
-use crate::system::{interruption, raise_open_files};
+use crate::system::{interruption, raise_open_files, settle_thread};
 use crate::tally::histogram;
 use crate::tls::Terms;
 use crate::usage::{own_cpu, usage, Cpu, Usage};
@@ -41,6 +41,8 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn start(load: Load, options: Options) -> Result<Run> {
         raise_open_files(u64::from(load.connections()))?;
+        // This thread looks at the broker now and then; the broker's CPU must not pay for it.
+        settle_thread(&options.cores)?;
         let interrupted = interruption()?;
         let sources = options.sources_for(&load);
         let choices = Choices {

@@ -23,7 +23,7 @@ const OUTBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Serves until the process is ended.
 pub(crate) fn serve(arguments: &SinkArguments) -> Result<()> {
-    settle_thread(arguments.core)?;
+    settle_thread(arguments.core.as_slice())?;
     raise_open_files(100_000).ok();
     let listener = TcpListener::bind(arguments.bind).with_context(|| format!("--bind {}", arguments.bind))?;
     listener.set_nonblocking(true)?;

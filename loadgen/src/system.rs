@@ -12,12 +12,13 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use rustix::thread::{sched_getaffinity, sched_setaffinity, set_current_timer_slack, CpuSet};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// Pins the calling thread, and has it woken when it asks to be.
-pub(crate) fn settle_thread(core: Option<usize>) -> Result<()> {
-    if let Some(core) = core {
+/// Keeps the calling thread, and those it starts from now on, to some CPUs, if any are named, and has it woken when it asks
+/// to be.
+pub(crate) fn settle_thread(cores: &[usize]) -> Result<()> {
+    if !cores.is_empty() {
         let mut set = CpuSet::new();
-        set.set(core);
-        sched_setaffinity(None, &set).with_context(|| format!("--cores: cannot pin a thread to CPU {core}"))?;
+        cores.iter().for_each(|&core| set.set(core));
+        sched_setaffinity(None, &set).with_context(|| format!("--cores: cannot keep a thread to CPUs {cores:?}"))?;
     }
     // Precision only; without it timers are up to 50 us late.
     let _ = set_current_timer_slack(NonZeroU64::new(1000));
