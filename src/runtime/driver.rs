@@ -30,7 +30,7 @@ use super::control::{Clock, Command, Drained, Ear, ExitReason, Gate, Report};
 use super::error::RuntimeError;
 use super::givebacks::Givebacks;
 use super::listener::Bound;
-use super::mailbox::Mailbox;
+use super::mailbox::{places, Mailbox};
 use super::memory::{Holding, Memory};
 use super::newcomers::Newcomers;
 use super::passage::Door;
@@ -330,10 +330,7 @@ impl Driver {
 
     fn post_mail(&mut self) {
         let Driver { state, mailbox, rings, .. } = self;
-        let mut peers = state.shard.mail_waiting();
-        while peers != 0 {
-            let peer = peers.trailing_zeros() as usize;
-            peers &= peers - 1;
+        for peer in places(state.shard.mail_waiting()) {
             state.shard.take_mail(shard_id(peer), &mut mailbox.batch_for(peer).mail);
         }
         for (to, moved) in state.departures.drain(..) {

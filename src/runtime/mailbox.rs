@@ -16,8 +16,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{bounded, Receiver, Sender, TrySendError};
 
-/// Cores that a word can name.
-const CORES_MAX: usize = u64::BITS as usize;
+use crate::limits::SHARDS_MAX;
 
 /// What goes from one core to another in one turn: first the mail, then the sockets.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ struct Porch {
 }
 
 /// The places of the bits that are set, lowest first.
-fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+pub(super) fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     iter::from_fn(move || {
         let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         bits &= bits - 1;
@@ -101,7 +100,7 @@ struct Incoming<M, S> {
 ///
 /// If there are more than 64 cores.
 pub fn mailboxes<M, S>(cores: usize, batches_max: usize) -> Vec<Mailbox<M, S>> {
-    assert!(cores <= CORES_MAX, "a word has a bit for each of at most {CORES_MAX} cores");
+    assert!(cores <= SHARDS_MAX, "a word has a bit for each of at most {SHARDS_MAX} cores");
     let porches: Arc<[Porch]> = iter::repeat_with(Porch::default).take(cores).collect();
     let mut boxes: Vec<Mailbox<M, S>> = (0..cores)
         .map(|me| Mailbox {
