@@ -1,12 +1,14 @@
 """Statistics, lists of CPUs, the order of the runs, the recommendation."""
 
 import unittest
+from unittest.mock import patch
 
 import made
 from measure.cells import cells_of, verdict
 from measure.cores import CoresError, check_cores, overlap, parse_cores, share_out, show_cores, usable_cores
 from measure.floor import floor_of, floors, wait_us
 from measure.loads import find_load
+from measure.options import beside
 from measure.runner import plan
 from measure.scaling import Point, advise, efficiency
 from measure.spread import is_apart, ratios_of, spread_of
@@ -62,6 +64,19 @@ class Floors(unittest.TestCase):
 
 
 class Cores(unittest.TestCase):
+    def test_loadgens_cpus_are_not_the_brokers_where_there_are_enough(self):
+        for usable, size, given, broker, load in (
+            ([0, 1], 1, None, (0,), (1,)),
+            ([0, 1], 1, "0", (1,), (0,)),
+            ([0, 1], 2, "0", (0, 1), (0,)),
+            ([0, 1], 2, None, (0, 1), (0, 1)),
+            ([0, 1, 2, 3], 2, "0-1", (2, 3), (0, 1)),
+            ([0, 1, 2, 3], 1, None, (0,), (1, 2)),
+        ):
+            with self.subTest(usable=usable, size=size, given=given), patch("measure.options.usable_cores", lambda: usable):
+                entry = beside(made.Entry("x", "corecast"), size, given)
+                self.assertEqual((entry.cores, entry.load_cores), (broker, load))
+
     def test_lists_are_read_and_written(self):
         self.assertEqual(parse_cores("0,2,4-7"), [0, 2, 4, 5, 6, 7])
         self.assertEqual(show_cores([0, 2, 4, 5, 6, 7]), "0,2,4-7")
