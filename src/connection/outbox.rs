@@ -13,8 +13,11 @@ use crate::message::Message;
 /// lines costs less than one more slice for the kernel to walk.
 pub const SHARED_PAYLOAD_BYTES_MIN: usize = 8 * 1024;
 
-/// Buffers larger than this are not kept in the pool (bytes).
-const POOLED_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Spare buffers larger than this are only for those who needed as much the last time (bytes).
+const SMALL_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Buffers larger than this are not kept (bytes), and so many of the large ones are.
+const LARGE_BUFFER_BYTES_MAX: usize = 2 * 1024 * 1024;
+const LARGE_SPARE_MAX: usize = 16;
 
 /// A run of bytes on its way to one socket.
 #[derive(Debug, Default)]
@@ -45,6 +48,11 @@ impl Chunk {
     /// All bytes as one slice, if no payload is shared.
     pub fn as_single(&self) -> Option<&[u8]> {
         self.shared.is_empty().then_some(self.bytes.as_slice())
+    }
+
+    /// The same, to be changed: they may become others, and more.
+    pub fn as_single_mut(&mut self) -> Option<&mut Vec<u8>> {
+        self.shared.is_empty().then_some(&mut self.bytes)
     }
 
     /// All bytes in order; empty slices are possible.
@@ -79,29 +87,39 @@ impl From<Vec<u8>> for Chunk {
 pub struct ChunkPool {
     spare: Vec<Chunk>,
     spare_max: usize,
+    /// Apart, because to let a buffer grow so far again costs a copy of all that is in it.
+    large: Vec<Chunk>,
 }
 
 impl ChunkPool {
-    /// A pool that keeps at most `spare_max` buffers.
+    /// A pool that keeps at most `spare_max` buffers of up to 256 KiB, and 16 of up to 2 MiB.
     pub fn new(spare_max: usize) -> ChunkPool {
-        ChunkPool { spare: Vec::new(), spare_max }
+        ChunkPool { spare: Vec::new(), spare_max, large: Vec::new() }
     }
 
     /// Takes a buffer back.
     pub fn put(&mut self, mut chunk: Chunk) {
-        if self.spare.len() < self.spare_max && chunk.bytes.capacity() <= POOLED_BUFFER_BYTES_MAX {
+        let capacity = chunk.bytes.capacity();
+        let (place, place_max) = if capacity <= SMALL_BUFFER_BYTES_MAX {
+            (&mut self.spare, self.spare_max)
+        } else {
+            (&mut self.large, LARGE_SPARE_MAX)
+        };
+        if place.len() < place_max && capacity <= LARGE_BUFFER_BYTES_MAX {
             chunk.clear();
-            self.spare.push(chunk);
+            place.push(chunk);
         }
     }
 
     /// Frees all spare buffers.
     pub fn give_back(&mut self) {
         self.spare = Vec::new();
+        self.large = Vec::new();
     }
 
-    fn take(&mut self) -> Chunk {
-        self.spare.pop().unwrap_or_default()
+    fn take(&mut self, is_large: bool) -> Chunk {
+        let large = if is_large { self.large.pop() } else { None };
+        large.or_else(|| self.spare.pop()).unwrap_or_default()
     }
 }
 
@@ -114,6 +132,8 @@ pub struct Outbox {
     is_named: bool,
     /// It stands in a list of those that are named later.
     is_held: bool,
+    /// The last chunk was larger than most are.
+    was_large: bool,
 }
 
 impl Outbox {
@@ -137,7 +157,7 @@ impl Outbox {
     pub fn writer(&mut self, pool: &mut ChunkPool) -> (&mut Vec<u8>, bool) {
         let first = !mem::replace(&mut self.is_named, true);
         if first && self.filling.bytes.capacity() == 0 {
-            self.filling = pool.take();
+            self.filling = pool.take(self.was_large);
         }
         (&mut self.filling.bytes, first)
     }
@@ -159,6 +179,7 @@ impl Outbox {
             return None;
         }
         self.out_bytes = self.filling.len();
+        self.was_large = self.filling.bytes.len() > SMALL_BUFFER_BYTES_MAX;
         self.is_named = false;
         Some(mem::take(&mut self.filling))
     }
@@ -247,17 +268,44 @@ mod tests {
         assert_eq!(outbox.take().expect("the second").as_single(), Some(b"three".as_slice()));
     }
 
+    fn chunk(capacity: usize) -> Chunk {
+        Chunk { bytes: Vec::with_capacity(capacity), ..Chunk::default() }
+    }
+
     #[test]
-    fn the_pool_keeps_few_and_small_buffers() {
+    fn the_pool_keeps_few_buffers_and_none_that_is_very_large() {
         let mut pool = ChunkPool::new(1);
-        pool.put(Chunk { bytes: Vec::with_capacity(POOLED_BUFFER_BYTES_MAX + 1), ..Chunk::default() });
-        assert_eq!(pool.spare.len(), 0);
+        pool.put(chunk(LARGE_BUFFER_BYTES_MAX + 1));
+        assert_eq!((pool.spare.len(), pool.large.len()), (0, 0));
         pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
         pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
-        assert_eq!(pool.spare.len(), 1);
-        assert!(pool.take().is_empty());
-        pool.put(Chunk { bytes: vec![1; 10], ..Chunk::default() });
+        for _ in 0..LARGE_SPARE_MAX + 1 {
+            pool.put(chunk(SMALL_BUFFER_BYTES_MAX + 1));
+        }
+        assert_eq!((pool.spare.len(), pool.large.len()), (1, LARGE_SPARE_MAX));
+        assert!(pool.take(false).is_empty());
+        pool.put(chunk(10));
         pool.give_back();
-        assert_eq!(pool.spare.capacity(), 0);
+        assert_eq!((pool.spare.capacity(), pool.large.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn who_needed_a_large_buffer_gets_one_the_next_time() {
+        let (mut pool, mut outbox) = (ChunkPool::new(4), Outbox::default());
+        let mut capacity_of_next = |length: usize| {
+            pool.put(chunk(10));
+            let buffer = outbox.writer(&mut pool).0;
+            let capacity = buffer.capacity();
+            buffer.resize(length, 0);
+            let sent = outbox.take().expect("something waits");
+            outbox.flushed();
+            pool.put(sent);
+            capacity
+        };
+        let large = SMALL_BUFFER_BYTES_MAX + 1;
+        assert_eq!(capacity_of_next(large), 10);
+        assert!(capacity_of_next(1) >= large);
+        assert_eq!(capacity_of_next(large), 10, "it needed little");
+        assert!(capacity_of_next(large) >= large);
     }
 }
