@@ -14,6 +14,7 @@ use std::ops::Range;
 use self::proxy_protocol::HeaderReader;
 use self::tls::Tls;
 
+pub(crate) use self::copy::append;
 pub use self::proxy_protocol::{Header, ProxyVersions};
 pub use self::refusal::{Refusal, RefusalKind};
 pub use self::tls::{
@@ -102,15 +103,16 @@ impl Transport {
         self.tls.as_ref().and_then(Tls::identity)
     }
 
-    /// Appends to `into` what `bytes` are on the wire, in records that are large, but not as large as can be.
+    /// Makes of `bytes` what they are on the wire, behind `replies` of the filters' own, which move there. Records are large, but
+    /// not as large as can be. Cost: that of TLS, and `bytes` have to grow by what it adds.
     ///
     /// # Errors
     /// The keys are used up: the connection has to end.
-    pub fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
+    pub fn send(&mut self, replies: &mut Vec<u8>, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         match &mut self.tls {
-            Some(tls) => tls.send(bytes, into),
+            Some(tls) => tls.send(replies, bytes),
             None => {
-                into.extend_from_slice(bytes);
+                bytes.splice(..0, replies.drain(..));
                 Ok(())
             }
         }

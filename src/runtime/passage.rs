@@ -31,6 +31,15 @@ pub(super) enum Stage {
     Open,
 }
 
+/// What of the shard's is on its way to the peer.
+pub(super) enum Out {
+    Nothing,
+    /// A whole chunk went through the filters where it lies, and is being sent.
+    Whole,
+    /// One that goes through them in pieces, of which copies are sent, and how much of it has been through.
+    InPieces(Chunk, usize),
+}
+
 /// One connection's way through the filters of its listener.
 pub(super) struct Passage {
     pub(super) transport: Transport,
@@ -41,8 +50,7 @@ pub(super) struct Passage {
     pub(super) is_counted: bool,
     /// What the filters have to say to the peer.
     pub(super) replies: Vec<u8>,
-    /// What the shard has to say, and how much of it has been through the filters.
-    pub(super) out: Option<(Chunk, usize)>,
+    pub(super) out: Out,
     pub(super) has_said_goodbye: bool,
 }
 
@@ -115,7 +123,7 @@ impl Door {
             seen,
             is_counted: false,
             replies: Vec::new(),
-            out: None,
+            out: Out::Nothing,
             has_said_goodbye: false,
         }
     }

@@ -5,7 +5,7 @@
 const COPY_BYTES: usize = 4000;
 
 /// Appends in pieces that are copied fast (see [`COPY_BYTES`]).
-pub(super) fn append(into: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn append(into: &mut Vec<u8>, bytes: &[u8]) {
     into.reserve(bytes.len());
     for piece in bytes.chunks(COPY_BYTES) {
         into.extend_from_slice(piece);

@@ -156,10 +156,10 @@ impl Tls {
         Ok(())
     }
 
-    /// Encrypts.
-    pub(crate) fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// Encrypts `bytes` where they are, and puts `replies` in front of them.
+    pub(crate) fn send(&mut self, replies: &mut Vec<u8>, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         match &mut self.stage {
-            Stage::Open(records) => records.send(bytes, into),
+            Stage::Open(records) => records.send(replies, bytes),
             Stage::Shaking(_) | Stage::Failed => None,
         }
         .ok_or(Refusal::of_tls("nothing more can be encrypted for this connection"))

@@ -15,20 +15,22 @@ use tracing::{debug, field, warn};
 
 use super::state::{peer_address, State};
 use crate::connection::Chunk;
-use crate::runtime::passage::{Passage, Stage};
+use crate::runtime::passage::{Out, Passage, Stage};
 use crate::runtime::ring::{Completion, Operation};
 use crate::runtime::socket::{tag, Leaving, Socket};
 use crate::shard::{ConnectionId, Event, Origin};
-use crate::transport::{Refusal, RefusalKind, Transport};
+use crate::transport::{append, Refusal, RefusalKind};
 
 /// Steps of handshakes one turn takes: each may be a signature, a third of a millisecond, and the clients that are through
 /// wait for it.
 const STEPS_PER_TURN: u32 = 4;
-/// Bytes of an outbox that are taken through the filters for one send.
-const SEND_BYTES_MAX: usize = 256 * 1024;
-/// Buffers that are kept for the next send, and how large they may be.
+/// Bytes of an outbox that are taken through the filters where they are, in one piece: a tenth of a millisecond. More, and large
+/// payloads that others are sent too, are copied and go in pieces of so many.
+const WHOLE_BYTES_MAX: usize = 1024 * 1024;
+const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// Buffers that are kept for the next copy, and how large they may be.
 const SPARE_MAX: usize = 64;
-const SPARE_BYTES_MAX: usize = SEND_BYTES_MAX + 16 * 1024;
+const SPARE_BYTES_MAX: usize = PIECE_BYTES_MAX + 16 * 1024;
 
 const UNTRUSTED: Refusal = Refusal {
     kind: RefusalKind::ProxyHeader,
@@ -262,33 +264,38 @@ pub(super) fn say_goodbye(descriptor: &OwnedFd, passage: &mut Passage) {
 pub(super) fn flush(state: &mut State, connection: ConnectionId) {
     let Some(socket) = state.sockets.socket(connection) else { return };
     let Some(passage) = &mut socket.passage else { return };
-    let mut bytes = mem::take(&mut passage.replies);
-    if bytes.is_empty() {
-        bytes = state.spare.pop().unwrap_or_default();
-    }
-    let mut passed = Ok(());
+    let mut sending = Chunk::default();
     if passage.stage == Stage::Open {
-        if passage.out.is_none() {
-            passage.out = state.shard.take_output(connection).map(|chunk| (chunk, 0));
-        }
-        match &mut passage.out {
-            Some((chunk, done)) => passed = seal(&mut passage.transport, chunk, done, &mut bytes),
-            None if socket.is_finishing && !passage.has_said_goodbye => {
-                passage.has_said_goodbye = true;
-                passage.transport.finish(&mut bytes);
+        if matches!(passage.out, Out::Nothing) {
+            match state.shard.take_output(connection) {
+                Some(chunk) if chunk.as_single().is_some() && chunk.len() <= WHOLE_BYTES_MAX => {
+                    sending = chunk;
+                    passage.out = Out::Whole;
+                }
+                Some(chunk) => passage.out = Out::InPieces(chunk, 0),
+                None if socket.is_finishing && !passage.has_said_goodbye => {
+                    passage.has_said_goodbye = true;
+                    passage.transport.finish(&mut passage.replies);
+                }
+                None => {}
             }
-            None => {}
+        }
+        if let Out::InPieces(chunk, done) = &mut passage.out {
+            sending = Chunk::from(copy_piece(chunk, done, state.spare.pop().unwrap_or_default()));
         }
     }
-    if let Err(refusal) = passed {
-        return refuse(state, connection, refusal);
+    if sending.is_empty() {
+        sending = Chunk::from(mem::take(&mut passage.replies));
+    } else if let Some(bytes) = sending.as_single_mut() {
+        if let Err(refusal) = passage.transport.send(&mut passage.replies, bytes) {
+            return refuse(state, connection, refusal);
+        }
     }
-    if !bytes.is_empty() {
-        state.counters.sent_bytes_total += bytes.len() as u64;
-        socket.sending = Some(state.ring.send(socket.number(), tag(Operation::Send, connection), Chunk::from(bytes)));
+    if !sending.is_empty() {
+        state.counters.sent_bytes_total += sending.len() as u64;
+        socket.sending = Some(state.ring.send(socket.number(), tag(Operation::Send, connection), sending));
         return;
     }
-    keep_spare(&mut state.spare, bytes);
     if socket.is_finishing && !socket.is_half_closed {
         socket.is_half_closed = true;
         // An error means that the connection is gone already, which the receive finds out.
@@ -296,38 +303,37 @@ pub(super) fn flush(state: &mut State, connection: ConnectionId) {
     }
 }
 
-/// Takes the next piece of a chunk through the filters.
-fn seal(transport: &mut Transport, chunk: &Chunk, done: &mut usize, into: &mut Vec<u8>) -> Result<(), Refusal> {
+/// Copies the next piece of a chunk.
+fn copy_piece(chunk: &Chunk, done: &mut usize, mut into: Vec<u8>) -> Vec<u8> {
     let mut skipped = *done;
-    let mut room = SEND_BYTES_MAX;
+    let mut room = PIECE_BYTES_MAX;
     for slice in chunk.slices() {
         let rest = slice.get(skipped..).unwrap_or_default();
         skipped = skipped.saturating_sub(slice.len());
         let piece = &rest[..rest.len().min(room)];
-        transport.send(piece, into)?;
+        append(&mut into, piece);
         room -= piece.len();
-        *done += piece.len();
     }
-    Ok(())
-}
-
-/// A buffer for a later send, if there is not enough of them yet.
-fn keep_spare(spare: &mut Vec<Vec<u8>>, bytes: Vec<u8>) {
-    if spare.len() < SPARE_MAX && bytes.capacity() <= SPARE_BYTES_MAX {
-        spare.push(bytes);
-    }
+    *done += into.len();
+    into
 }
 
 /// Takes a send back that has left; answers the shard's chunk if all of that has.
 pub(super) fn sent(state: &mut State, connection: ConnectionId, sent: Chunk) -> Option<Chunk> {
-    let bytes = sent.into_bytes();
-    keep_spare(&mut state.spare, bytes);
     state.dirty.push(connection);
     let passage = state.sockets.socket(connection)?.passage.as_mut()?;
-    let is_through = passage.out.as_ref().is_some_and(|(chunk, done)| *done == chunk.len());
-    if is_through {
-        passage.out.take().map(|(chunk, _)| chunk)
-    } else {
-        None
+    let (chunk, copy) = match mem::replace(&mut passage.out, Out::Nothing) {
+        Out::Whole => return Some(sent),
+        Out::InPieces(chunk, done) if done < chunk.len() => {
+            passage.out = Out::InPieces(chunk, done);
+            (None, sent)
+        }
+        Out::InPieces(chunk, _) => (Some(chunk), sent),
+        Out::Nothing => (None, sent),
+    };
+    let copy = copy.into_bytes();
+    if state.spare.len() < SPARE_MAX && copy.capacity() <= SPARE_BYTES_MAX {
+        state.spare.push(copy);
     }
+    chunk
 }

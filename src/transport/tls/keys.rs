@@ -33,6 +33,11 @@ impl Layout {
             0
         }
     }
+
+    /// What says of what type the content is and is sealed behind it, in bytes.
+    pub(super) fn type_bytes(self) -> usize {
+        usize::from(self == Layout::Tls13)
+    }
 }
 
 /// The keys of one direction and how many records they have been used for.

@@ -11,11 +11,9 @@ use rustls::{AlertDescription, ConnectionTrafficSecrets, ContentType, Error, Pee
 
 use super::keys::HEADER_BYTES;
 use super::opener::Opener;
-use super::sealer::{Sealer, OVERHEAD_MAX};
+use super::sealer::Sealer;
 use crate::transport::copy::append;
 
-/// What a record of ours holds at most: clients with little memory have no room for one of 16 KiB.
-pub(super) const CONTENT_BYTES_MAX: usize = 4000;
 /// What a record of the client's holds at most, with what its cipher adds. [RFC8446-5.2], [RFC5246-6.2.3].
 const SEALED_BYTES_MAX_TLS13: usize = (16 << 10) + 256;
 const SEALED_BYTES_MAX_TLS12: usize = (16 << 10) + 2048;
@@ -214,16 +212,17 @@ impl Records {
         Ok(())
     }
 
-    /// Appends records of the broker's bytes; nothing if the keys are used up. Cost: a copy, and the cipher's.
-    pub(super) fn send(&mut self, bytes: &[u8], into: &mut Vec<u8>) -> Option<()> {
-        into.reserve(bytes.len() + (bytes.len().div_ceil(CONTENT_BYTES_MAX) + 1) * OVERHEAD_MAX);
-        for piece in bytes.chunks(CONTENT_BYTES_MAX) {
-            // The last record that the keys may seal tells of new ones.
-            if self.must_update || (self.sealer.left() == 1 && self.is_tls13()) {
-                self.update(into)?;
-            }
-            self.sealer.seal(ContentType::ApplicationData, piece, into)?;
+    /// Makes records of the broker's `bytes`, behind `replies`, which are in front of them then; nothing if the keys are used up.
+    /// Cost: the cipher's, and that of moving the bytes by what records add.
+    pub(super) fn send(&mut self, replies: &mut Vec<u8>, bytes: &mut Vec<u8>) -> Option<()> {
+        // The last record that the keys may seal tells of new ones.
+        let are_used_up = self.sealer.left() <= self.sealer.records(bytes.len()) as u64;
+        if self.must_update || (are_used_up && self.is_tls13()) {
+            self.update(replies)?;
         }
+        let replies = mem::take(replies);
+        self.sealer.seal_all(bytes, replies.len())?;
+        bytes[..replies.len()].copy_from_slice(&replies);
         Some(())
     }
 

@@ -20,7 +20,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 
-use self::scene::{asking, Authority, Ends, Scene, NOW_S, OPEN};
+use self::scene::{asking, seal, Authority, Ends, Scene, NOW_S, OPEN};
 use super::super::Transport;
 use super::{ClientCertificates, Identity, KeyPair, Material, MinimumVersion, Tls, TlsPart, TlsPolicy, TlsServer};
 
@@ -219,8 +219,7 @@ fn both_ends_can_say_goodbye() {
     ends.client.send_close_notify();
     ends.carry(usize::MAX).expect("a goodbye");
     assert!(ends.server.has_ended());
-    let mut sealed = Vec::new();
-    ends.server.send(b"still for you", &mut sealed).expect("one side is still open");
+    let mut sealed = seal(&mut ends.server, b"still for you").expect("one side is still open");
     ends.server.finish(&mut sealed);
     ends.hear(&sealed);
     assert_eq!(ends.heard, b"still for you");
@@ -229,7 +228,7 @@ fn both_ends_can_say_goodbye() {
     let mut nothing = Vec::new();
     early.finish(&mut nothing);
     assert!(nothing.is_empty(), "nothing has begun");
-    assert!(early.send(b"x", &mut nothing).is_err());
+    assert!(seal(&mut early, b"x").is_err());
 }
 
 #[test]
@@ -355,7 +354,7 @@ fn changed_bytes_are_refused_or_taken_but_never_panic() {
                     return Ok(());
                 }
                 // As the broker does: it may have something to say at any time.
-                let _ = ends.server.send(b"hello", &mut Vec::new());
+                let _ = seal(&mut ends.server, b"hello");
             }
         }
         ends.server.finish(&mut Vec::new());

@@ -13,7 +13,7 @@ use rustls::{AlertDescription, ClientConfig, ContentType, SupportedCipherSuite, 
 use super::super::keys::HEADER_BYTES;
 use super::super::sealer::Sealer;
 use super::super::{Records, Stage};
-use super::scene::{take, Ends, Scene, OPEN};
+use super::scene::{seal, take, Ends, Scene, OPEN};
 use crate::transport::{Refusal, Transport};
 
 /// A client of this suite only.
@@ -79,7 +79,7 @@ impl Wild {
         let refusal = self.say(content, bytes).expect_err("refused");
         assert!(refusal.reason.contains(reason), "{refusal}");
         assert!(self.say(ContentType::ApplicationData, b"more").is_err(), "that was the end");
-        assert!(self.server.send(b"more", &mut Vec::new()).is_err(), "on both sides");
+        assert!(seal(&mut self.server, b"more").is_err(), "on both sides");
     }
 }
 
@@ -120,22 +120,28 @@ fn a_few_bytes_of_a_record_do_not_keep_the_memory_of_a_large_one() {
 #[test]
 fn what_is_large_leaves_in_records_that_small_clients_have_room_for() {
     let scene = Scene::new();
-    let mut ends = Ends::new(&scene.server(OPEN), &scene.client(None, |_| {}));
-    ends.carry(usize::MAX).expect("a handshake");
-    let said: Vec<u8> = (0..10_001_u32).map(|index| (index % 251) as u8).collect();
-    let mut sent = b"in front".to_vec();
-    ends.server.send(&said, &mut sent).expect("it is open");
-    let mut records = Vec::new();
-    let mut rest = &sent[b"in front".len()..];
-    while let [_, _, _, high, low, more @ ..] = rest {
-        let bytes = usize::from(u16::from_be_bytes([*high, *low]));
-        records.push(bytes);
-        rest = &more[bytes..];
+    // The type, where it is sealed, makes whole blocks of what is.
+    for (version, in_front, behind) in [(&TLS12, 8, 16), (&TLS13, 0, 1 + 16)] {
+        for length in [1, 4095, 4096, 4097, 3 * 4095, 3 * 4096, 40_001] {
+            let mut ends = Ends::new(&scene.server(OPEN), &client(&scene, one_suite(version)));
+            ends.carry(usize::MAX).expect("a handshake");
+            let said: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            let sent = seal(&mut ends.server, &said).expect("it is open");
+            let mut lengths = Vec::new();
+            let mut rest = &sent[..];
+            while let [_, _, _, high, low, more @ ..] = rest {
+                let bytes = usize::from(u16::from_be_bytes([*high, *low]));
+                lengths.push(bytes - in_front - behind);
+                rest = &more[bytes..];
+            }
+            let (last, full) = lengths.split_last().expect("a record");
+            let content_max = 4096 + 16 - behind;
+            assert!(full.iter().all(|bytes| *bytes == content_max) && *last <= content_max, "{length}: {lengths:?}");
+            assert_eq!(lengths.iter().sum::<usize>(), said.len());
+            ends.hear(&sent);
+            assert!(ends.heard == said, "{length}");
+        }
     }
-    // Each with the tag and the type.
-    assert_eq!(records, [4017, 4017, 2018]);
-    ends.hear(&sent[b"in front".len()..]);
-    assert!(ends.heard == said);
 }
 
 #[test]
@@ -152,12 +158,25 @@ fn the_client_may_change_its_keys_and_ask_for_ours_to_change() {
         ends.client.refresh_traffic_keys().expect("TLS 1.3");
         ends.carry(usize::MAX).expect("nothing is wrong with that");
     }
-    let mut sealed = Vec::new();
-    ends.server.send(b"x", &mut sealed).expect("keys");
+    let sealed = seal(&mut ends.server, b"x").expect("keys");
     let key_update = HEADER_BYTES + 5 + 1 + 16;
     assert_eq!(sealed.len(), key_update + HEADER_BYTES + 1 + 1 + 16);
     ends.hear(&sealed);
     assert_eq!(ends.heard, b"x");
+}
+
+#[test]
+fn what_tls_itself_says_is_in_front_of_what_is_sealed_with_it() {
+    let scene = Scene::new();
+    for version in [&TLS12, &TLS13] {
+        let mut ends = Ends::new(&scene.server(OPEN), &client(&scene, one_suite(version)));
+        ends.carry(usize::MAX).expect("a handshake");
+        let (mut replies, mut bytes) = (seal(&mut ends.server, b"first ").expect("keys"), vec![b'x'; 9000]);
+        ends.server.send(&mut replies, &mut bytes).expect("keys");
+        assert!(replies.is_empty());
+        ends.hear(&bytes);
+        assert_eq!(ends.heard, [&b"first "[..], &[b'x'; 9000]].concat());
+    }
 }
 
 #[test]
@@ -167,10 +186,12 @@ fn keys_that_are_used_up_are_changed_or_end_the_connection() {
         let mut ends = Ends::new(&scene.server(OPEN), &client(&scene, one_suite(version)));
         ends.talk(usize::MAX);
         records(&mut ends.server).sealer().lower(3);
-        let mut sealed = Vec::new();
-        assert_eq!(ends.server.send(&[7; 20_000], &mut sealed).is_ok(), may_go_on);
-        ends.hear(&sealed);
-        assert_eq!(ends.heard.len(), if may_go_on { 20_000 } else { 12_000 }, "what was sealed can be opened");
+        let sealed = seal(&mut ends.server, &[7; 12_000]);
+        ends.hear(&sealed.expect("three records"));
+        let sealed = seal(&mut ends.server, b"more");
+        assert_eq!(sealed.is_ok(), may_go_on);
+        ends.hear(&sealed.unwrap_or_default());
+        assert_eq!(ends.heard.len(), if may_go_on { 12_004 } else { 12_000 });
     }
 }
 
@@ -261,7 +282,7 @@ fn nothing_is_heard_after_a_goodbye() {
         wild.send(&mut sent).expect("a goodbye");
         assert!(wild.server.has_ended());
         assert_eq!(wild.opened, b"last");
-        wild.server.send(b"we still may", &mut Vec::new()).expect("one side is open");
+        seal(&mut wild.server, b"we still may").expect("one side is open");
     }
 }
 
