@@ -44,8 +44,8 @@ impl Default for Settings {
             auth: Auth::default(),
             drain_timeout: Duration::from_secs(10),
             tcp_nodelay: true,
-            receive_buffers: 1024,
-            receive_buffer_bytes: 16 * 1024,
+            receive_buffers: 512,
+            receive_buffer_bytes: 64 * 1024,
             mailbox_batches_max: 64,
         }
     }

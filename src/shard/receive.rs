@@ -25,8 +25,10 @@ use crate::shard::stranger::{may_be_taken, on_bad_head, on_first_packet, VERSION
 use crate::shard::throttle::pause_if_fast;
 use crate::time::Time;
 
-/// Bytes missing of a large packet for which receiving them where they belong is worth telling the driver.
-const LAND_BYTES_MIN: usize = 16 * 1024;
+/// A large packet of which so many bytes are missing, or that has so many in all, is worth telling the driver of, which receives
+/// the rest where it belongs, and that of the next: smaller ones mostly come whole in one of its buffers.
+const LAND_MISSING_BYTES_MIN: usize = 16 * 1024;
+const LAND_BYTES_MIN: usize = 64 * 1024;
 
 /// Units of work for a packet beside its deliveries.
 const PACKET_UNITS: usize = 1;
@@ -199,7 +201,7 @@ impl State {
             if slot.connection.phase == Phase::Lingering {
                 return;
             }
-            let lands = matches!(&unfinished, Unfinished::Landing(landing) if landing.missing() >= LAND_BYTES_MIN);
+            let lands = matches!(&unfinished, Unfinished::Landing(landing) if is_worth_landing(landing));
             slot.connection.keep_unfinished(unfinished);
             if lands {
                 self.effects.push(Effect::Land { connection: id });
@@ -319,4 +321,9 @@ impl State {
         say_goodbye(self, now, id, Goodbye::Fault(fault));
         Next::Stop
     }
+}
+
+fn is_worth_landing(landing: &Landing) -> bool {
+    let missing = landing.missing();
+    missing >= LAND_MISSING_BYTES_MIN || landing.packet().len() + missing >= LAND_BYTES_MIN
 }

@@ -11,7 +11,7 @@ use io_uring::types::BufRingEntry;
 use io_uring::IoUring;
 
 /// Buffers that circulate from the start.
-const CIRCULATING_MIN: u16 = 64;
+const CIRCULATING_MIN: u16 = 16;
 
 /// A registered ring of equally large buffers.
 #[derive(Debug)]
