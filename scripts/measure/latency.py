@@ -28,7 +28,7 @@ from .words import count
 PROG = "scripts/latency"
 
 DESCRIPTION = """\
-Measures how late messages come: of 100 pairs, QoS 0 and 1, at 50 % and 90 % of the rate that the broker reached a moment
+Measures how late messages come: of 100 pairs and of 10, QoS 0 and 1, at 50 % and 90 % of the rate that the broker reached a moment
 before, on one core and on two; and at a moderate rate alone and beside large payloads. Writes a report with charts.
 
 A broker is a name, NAME=PATH or LABEL:NAME=PATH, as of scripts/bench; it has to be started here, to be given its CPUs."""

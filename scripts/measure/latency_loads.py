@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from .loads import Load, LoadError
 
-PAIRS = "p2p --clients 100"
+# Of a hundred, loadgen writes to each by itself and is busy with that; of ten it is the broker that is measured.
+MANY, FEW = 100, 10
 BULK_BYTES = 65_536
 # What the pairs send in all while nobody goes as fast as he can.
 MODERATE_PER_S = 20_000
@@ -47,24 +48,18 @@ class Course(Load):
         return (self, *self.parts)
 
 
-def by_rate(qos):
-    words = f"{PAIRS} --qos {qos}"
+def by_rate(qos, pairs, short):
+    words = f"p2p --clients {pairs} --qos {qos}"
+    name, title = f"pairs{pairs}-qos{qos}", f"{pairs} pairs, QoS {qos}"
     parts = tuple(
-        Part(f"pairs-qos{qos}-{percent}", f"QoS {qos} at {percent} %", words, is_paced=True, asks_stays=True, share=percent / 100)
+        Part(f"{name}-{percent}", f"{title} at {percent} %", words, is_paced=True, asks_stays=True, share=percent / 100)
         for percent in PERCENTS
     )
-    return Course(
-        f"pairs-qos{qos}-max",
-        f"QoS {qos}, as fast as it goes",
-        f"{words} --window 40",
-        asks_stays=True,
-        short=f"qos{qos}",
-        parts=parts,
-    )
+    return Course(f"{name}-max", f"{title}, as fast as it goes", f"{words} --window 40", asks_stays=True, short=short, parts=parts)
 
 
 def beside_bulk():
-    words = f"{PAIRS} --qos 0 --rate {MODERATE_PER_S}"
+    words = f"p2p --clients {MANY} --qos 0 --rate {MODERATE_PER_S}"
     bulk = Part(
         "pairs-bulk",
         f"QoS 0 at {MODERATE_PER_S:,}/s beside payloads of 64 KiB",
@@ -84,7 +79,13 @@ def beside_bulk():
     )
 
 
-COURSES = (by_rate(0), by_rate(1), beside_bulk())
+COURSES = (
+    by_rate(0, MANY, "qos0"),
+    by_rate(1, MANY, "qos1"),
+    by_rate(0, FEW, "few0"),
+    by_rate(1, FEW, "few1"),
+    beside_bulk(),
+)
 
 
 def chosen(names):

@@ -48,7 +48,7 @@ def what(measured):
     names = ", ".join(dict.fromkeys(name(entry) for entry in measured.entries)) or "no broker"
     settings = measured.settings
     return (
-        f"How late messages of 100 pairs come, with {names}, {count(measured.rounds, 'round')} of "
+        f"How late messages come, with {names}, {count(measured.rounds, 'round')} of "
         f"{settings.duration_s:g} s in turns, on {measured.host['cpu']} (Linux {measured.host['kernel']}). "
         "[How to read this](../README.md#latency)."
     )
@@ -104,7 +104,8 @@ def stays_of_pairs(cell):
 
 
 def judged(spread, limit_us, show, is_bound=False):
-    """Met only if every run did; missed if the median did not. A bound that is the target itself meets it."""
+    """Met only if every run did; missed if the median did not, also if a less disturbed run did. A bound that is the target
+    itself meets it."""
     words = "at most" if is_bound else "below"
     target = f"(target: {words} {milliseconds(limit_us)} ms)"
 
@@ -113,8 +114,10 @@ def judged(spread, limit_us, show, is_bound=False):
 
     if fits(spread.high):
         verdict = "met"
+    elif fits(spread.median):
+        verdict = "**not in every run**"
     else:
-        verdict = "**not in every run**" if fits(spread.median) else "**missed**"
+        verdict = "**missed**, but not in every run" if fits(spread.low) else "**missed**"
     return f"{ranged(spread, show)} ms {target}: {verdict}"
 
 
@@ -163,7 +166,7 @@ def p99_by_round(cell):
 
 
 def by_rate(measured, rows):
-    rows = [row for row in rows if row[0].load.name.startswith("pairs-qos")]
+    rows = [row for row in rows if "-qos" in row[0].load.name]
     if not rows:
         return []
     lines = [

@@ -72,8 +72,8 @@ def of_memory(broker, reports):
 
 def of_latency(broker, reports):
     yield "five loads were measured", len(reports) == 5
-    rates = [reports[f"pairs-qos0-{part}"]["load"]["rate_total_s"] for part in (50, 90)]
-    most = reports["pairs-qos0-max"]["traffic"]["delivered_per_s"]
+    rates = [reports[f"pairs100-qos0-{part}"]["load"]["rate_total_s"] for part in (50, 90)]
+    most = reports["pairs100-qos0-max"]["traffic"]["delivered_per_s"]
     yield "the rates are shares of what was reached", [round(100 * rate / most) for rate in rates] == [50, 90]
     yield f"{broker} has latencies", all(report["traffic"]["latency"]["p99_us"] > 0 for report in reports.values())
     stays = {name: sum(count for _, count in report["stays"] or []) for name, report in reports.items()}

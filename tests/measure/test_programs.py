@@ -61,7 +61,7 @@ class Refusals(unittest.TestCase):
             ("memory", ["--runs", "2"], "--runs 2 is too few"),
             ("memory", ["--settle", "0"], "0 is not between"),
             ("memory", ["--scenario", "wills"], "no scenario 'wills'; there are conn-10000"),
-            ("latency", ["--scenario", "qos2"], "no scenario 'qos2'; there are qos0, qos1, bulk"),
+            ("latency", ["--scenario", "qos2"], "no scenario 'qos2'; there are qos0, qos1, few0, few1, bulk"),
             ("latency", ["--cores", "0,1"], "--cores 0,1: this process may use 1 to"),
             ("latency", ["localhost:1883"], "localhost:1883 runs already, and its CPUs are not known"),
             ("latency", ["--runs", "1"], "--runs 1 is too few"),
@@ -133,7 +133,7 @@ class Measuring(unittest.TestCase):
         self.assertIn("2 runs, about", out)
         folder, text = self.report()
         self.assertEqual(len(list((folder / "raw").iterdir())), 5)
-        half = json.loads((folder / "raw/pairs-qos1-50.corecast-1-core.1.json").read_text())
+        half = json.loads((folder / "raw/pairs100-qos1-50.corecast-1-core.1.json").read_text())
         self.assertIn("--qos 1 --rate 500 ", half["load_command"])
         self.assertEqual(half["stays"], [[300, 990], [2000, 10], [None, 0]])
         self.assertIn("](latency.svg)", text)
@@ -144,7 +144,7 @@ class Measuring(unittest.TestCase):
         code, _, err = run("latency", *self.given, *words, FAKE_LOADGEN_FAILS="1")
         self.assertEqual(code, 1)
         self.assertIn("1 of 1 runs failed", err)
-        self.assertIn("| QoS 1 at 50 % | corecast-1-core | - | - | - | - | - | - | - | - | - | - | - | not run |", self.report()[1])
+        self.assertIn("| 100 pairs, QoS 1 at 50 % | corecast-1-core | - | - | - | - | - | - | - | - | - | - | - | not run |", self.report()[1])
 
     def test_losses_are_the_exit_code_too(self):
         code, _, err = run("bench", *self.given, "--smoke", "corecast", FAKE_LOADGEN_LOSES="corecast.toml")
