@@ -170,6 +170,7 @@ impl Driver {
         self.state.counters.turns_total += 1;
         self.state.shard.begin_turn();
         self.state.steps = 0;
+        self.state.filtered_bytes = 0;
         self.state.mind_memory();
         self.is_mail_cut = !self.take_mail();
         if !self.is_mail_cut {
@@ -231,7 +232,8 @@ impl Driver {
 
     fn wait(&self) -> Wait {
         let state = &self.state;
-        let has_work = !state.waiting.is_empty() || !state.resumed.is_empty() || has_queued(state);
+        let is_left = !state.waiting.is_empty() || !state.resumed.is_empty() || !state.dirty.is_empty();
+        let has_work = is_left || has_queued(state);
         if (has_work && !state.is_held) || self.is_mail_cut || !state.departures.is_empty() {
             return Wait::Not;
         }

@@ -1,8 +1,8 @@
 //! Connections whose bytes go through filters: from accepting them to the last byte sent.
 //!
 //! The shard hears of such a connection once the filters are content, and then as of any other. What comes is opened before
-//! it is handed over; what goes is taken from the outbox in pieces, so that neither a slow client nor a turn pays for all of
-//! it at once.
+//! it is handed over; what goes passes the filters where the outbox has it, or, if that is much or others are sent it too, in copied
+//! pieces, so that neither a slow client nor a turn pays for all of it at once.
 
 use std::cmp::Reverse;
 use std::mem;
@@ -28,6 +28,8 @@ const STEPS_PER_TURN: u32 = 4;
 /// payloads that others are sent too, are copied and go in pieces of so many.
 const WHOLE_BYTES_MAX: usize = 1024 * 1024;
 const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes that are taken through filters in one turn before what else there is to send waits for the next: half a millisecond.
+const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Buffers that are kept for the next copy, and how large they may be.
 const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = PIECE_BYTES_MAX + 16 * 1024;
@@ -260,8 +262,12 @@ pub(super) fn say_goodbye(descriptor: &OwnedFd, passage: &mut Passage) {
     }
 }
 
-/// Starts a send of what the filters and the shard have to say; nothing of this connection is being sent.
+/// Starts a send of what the filters and the shard have to say, unless this turn has had its share of that; nothing of this
+/// connection is being sent.
 pub(super) fn flush(state: &mut State, connection: ConnectionId) {
+    if state.filtered_bytes >= TURN_BYTES_MAX {
+        return state.dirty.push(connection);
+    }
     let Some(socket) = state.sockets.socket(connection) else { return };
     let Some(passage) = &mut socket.passage else { return };
     let mut sending = Chunk::default();
@@ -292,6 +298,7 @@ pub(super) fn flush(state: &mut State, connection: ConnectionId) {
         }
     }
     if !sending.is_empty() {
+        state.filtered_bytes += sending.len();
         state.counters.sent_bytes_total += sending.len() as u64;
         socket.sending = Some(state.ring.send(socket.number(), tag(Operation::Send, connection), sending));
         return;

@@ -23,7 +23,10 @@ pub(super) fn flush(state: &mut State) {
     for connection in dirty.drain(..) {
         flush_one(state, connection);
     }
-    state.dirty = dirty;
+    // Those that were put off are the first in the next turn.
+    if state.dirty.is_empty() {
+        state.dirty = dirty;
+    }
 }
 
 fn flush_one(state: &mut State, connection: ConnectionId) {

@@ -88,6 +88,8 @@ pub(super) struct State {
     pub(super) handshakes: BinaryHeap<Reverse<(Time, ConnectionId)>>,
     /// Steps of handshakes in this turn.
     pub(super) steps: u32,
+    /// Bytes sent through filters in this turn.
+    pub(super) filtered_bytes: usize,
     pub(super) hush: Hush,
     /// Buffers for what has been through filters.
     pub(super) spare: Vec<Vec<u8>>,
@@ -131,6 +133,7 @@ impl State {
             doors,
             handshakes: BinaryHeap::new(),
             steps: 0,
+            filtered_bytes: 0,
             hush: Hush::default(),
             spare: Vec::new(),
             opened: Vec::new(),

@@ -12,6 +12,7 @@ use corecast::mqtt::ReasonCode;
 use rustls::version::{TLS12, TLS13};
 use rustls::ClientConfig;
 
+use crate::script::packet;
 use crate::wire::broker::{Broker, PATIENCE};
 use crate::wire::caller::Caller;
 use crate::wire::program::{file, Program};
@@ -76,6 +77,32 @@ fn large_messages_cross_in_many_records() {
         assert!(subscriber.delivered().payload == payload.as_bytes());
     }
     drop((subscriber, publisher));
+    broker.ends_empty();
+}
+
+/// More than a core encrypts in one turn: those that are put off come to theirs, and in order.
+#[test]
+fn much_for_many_at_once_reaches_all_of_them() {
+    let secrets = Secrets::new();
+    let broker = broker(1, vec![secrets.listener()]);
+    let config = secrets.client();
+    let mut subscribers: Vec<Caller> =
+        (0..16).map(|number| connected(broker.address_of(1), &config, &format!("id=s{number} clean"))).collect();
+    for subscriber in &mut subscribers {
+        subscriber.subscribed("t", 0);
+    }
+    let mut publisher = Caller::connected(broker.address(), 5, "id=p clean");
+    let (count, payload) = (128, "x".repeat(7_000));
+    let burst: Vec<u8> =
+        (0..count).flat_map(|number| packet(5, &format!("publish t \"{number} {payload}\""))).collect();
+    publisher.send(&burst);
+    for subscriber in &mut subscribers {
+        for number in 0..count {
+            let delivered = subscriber.delivered().payload;
+            assert!(delivered == format!("{number} {payload}").as_bytes(), "{number}");
+        }
+    }
+    drop((subscribers, publisher));
     broker.ends_empty();
 }
 
