@@ -246,7 +246,8 @@ impl Driver {
         let give_back = self.givebacks.next_deadline();
         let handshake = state.handshakes.peek().map(|Reverse((deadline, _))| *deadline);
         let (shard, accept) = (state.shard.next_deadline(), self.acceptors.next_deadline());
-        let pressed = (state.pressure != Pressure::None).then_some(state.now + PRESSURE_RETRY);
+        let is_pressed = state.pressure != Pressure::None || state.memory.is_pressed();
+        let pressed = is_pressed.then_some(state.now + PRESSURE_RETRY);
         let deadlines = [shard, accept, retry, drain, ended, give_back, handshake, pressed];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) if deadline <= state.now => Wait::Not,

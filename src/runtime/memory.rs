@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ struct Shared {
     pressure: AtomicU8,
     /// The pressure of what is allocated and its overhead alone.
     rung: AtomicU8,
+    /// The log has still to be told how it stands.
+    owes_a_line: AtomicBool,
     /// When the system is to be asked again: at this time (nanoseconds), or with so many bytes of large blocks taken.
     due: AtomicU64,
     due_taken: AtomicU64,
@@ -90,6 +92,7 @@ impl Memory {
             resident: zero(),
             pressure: AtomicU8::default(),
             rung: AtomicU8::default(),
+            owes_a_line: AtomicBool::default(),
             due: zero(),
             due_taken: zero(),
             gauge: Mutex::new(gauge),
@@ -109,6 +112,12 @@ impl Memory {
             return before;
         }
         self.look_closer(now).unwrap_or(before)
+    }
+
+    /// Whether somebody has to look again before long, be it only for the log.
+    pub(super) fn is_pressed(&self) -> bool {
+        let pressure = pressure_of(self.shared.pressure.load(Ordering::Relaxed));
+        pressure != Pressure::None || self.shared.owes_a_line.load(Ordering::Relaxed)
     }
 
     pub(super) fn holding(&self) -> Holding {
@@ -131,6 +140,7 @@ impl Memory {
         shared.overhead.store(gauge.overhead, Ordering::Relaxed);
         shared.pressure.store(pressure as u8, Ordering::Relaxed);
         shared.rung.store(gauge.rung as u8, Ordering::Relaxed);
+        shared.owes_a_line.store(gauge.told != pressure, Ordering::Relaxed);
         let is_near = gauge.held * 100 >= shared.budget * NEAR_PERCENT;
         let due = now + if is_near { NEAR } else { FAR };
         shared.due.store(due.as_nanos(), Ordering::Relaxed);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{channel, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::wire::broker::PATIENCE;
 
@@ -79,12 +79,7 @@ impl Program {
     /// Waits for a line on standard error.
     #[track_caller]
     pub(super) fn says(&mut self, text: &str) -> String {
-        self.says_within(PATIENCE, text)
-    }
-
-    #[track_caller]
-    pub(super) fn says_within(&mut self, patience: Duration, text: &str) -> String {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let line = self.errors.recv_timeout(deadline.saturating_duration_since(Instant::now()));
             let line = line.unwrap_or_else(|_| panic!("it never says {text:?}, only {:#?}", self.said));
