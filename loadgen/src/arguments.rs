@@ -174,7 +174,8 @@ pub(crate) struct RunArguments {
     /// Never sleep: for a CPU of its own, where the broker shall not pay for waking us
     #[arg(long, help_heading = "Machine")]
     pub(crate) spin: bool,
-    /// Addresses to connect from, in turn [default on loopback beyond 4,000 connections: 127.0.0.1 and up]
+    /// Addresses to connect from, in turn [default on loopback beyond 4,000 connections: some of
+    /// 127.0.0.0/8, other ones in each run]
     #[arg(long, value_name = "ADDR", value_delimiter = ',', help_heading = "Machine")]
     pub(crate) source: Vec<IpAddr>,
     /// Seconds a client may take to connect and subscribe

@@ -49,9 +49,12 @@ pub(crate) struct Options {
 }
 
 /// Connections from one address. Linux has 28,232 ephemeral ports unless told otherwise and looks among every second one first:
-/// when those are taken each connection has to search them all, which takes a millisecond. They stay taken for a minute after
-/// a run, so there is room for three.
+/// when those are taken each connection has to search them all, which takes a millisecond.
 const CONNECTIONS_PER_SOURCE: u32 = 4_000;
+/// Ports stay taken for a minute after a run, so the next ones, which are other processes, use other addresses of 127.0.0.0/8:
+/// so many blocks of so many in turn.
+const SOURCE_BLOCKS: u32 = 4_096;
+const SOURCES_PER_BLOCK: u32 = 1 << 12;
 /// The window of free form if nothing is said.
 const WINDOW: u32 = 64;
 /// Nothing lasts longer: a week.
@@ -198,14 +201,14 @@ fn load_of(name: &str, arguments: &RunArguments) -> Result<Load> {
 }
 
 impl Options {
-    /// Where connections come from: as asked for, or from as many addresses as loopback needs.
-    pub(crate) fn sources_for(&self, load: &Load) -> Vec<IpAddr> {
-        let needed = load.connections().div_ceil(CONNECTIONS_PER_SOURCE);
+    /// Where connections come from: as asked for, or from as many addresses as loopback needs, by the process that asks.
+    pub(crate) fn sources_for(&self, load: &Load, process: u32) -> Vec<IpAddr> {
+        let needed = load.connections().div_ceil(CONNECTIONS_PER_SOURCE).min(SOURCES_PER_BLOCK - 1);
         let is_loopback = self.broker.is_ipv4() && self.broker.ip().is_loopback();
         if !self.sources.is_empty() || needed <= 1 || !is_loopback {
             return self.sources.clone();
         }
-        let first = u32::from(Ipv4Addr::LOCALHOST);
+        let first = u32::from(Ipv4Addr::LOCALHOST) + process % SOURCE_BLOCKS * SOURCES_PER_BLOCK;
         (0..needed).map(|index| IpAddr::from(Ipv4Addr::from(first + index))).collect()
     }
 
@@ -351,11 +354,13 @@ mod tests {
     #[test]
     fn many_connections_on_loopback_come_from_many_addresses() {
         let (load, options) = parse("p2p --clients 50000").unwrap();
-        let sources = options.sources_for(&load);
+        let sources = options.sources_for(&load, 2 * 4_096);
         assert_eq!((sources.len(), sources[12]), (25, IpAddr::from([127, 0, 0, 13])));
+        let others: Vec<IpAddr> = [1, 4_095].iter().flat_map(|process| options.sources_for(&load, *process)).collect();
+        assert!(others.iter().all(|source| source.is_loopback() && !sources.contains(source)), "{others:?}");
         let (load, options) = parse("p2p --clients 50000 --source 127.0.0.77").unwrap();
-        assert_eq!(options.sources_for(&load), [IpAddr::from([127, 0, 0, 77])]);
+        assert_eq!(options.sources_for(&load, 7), [IpAddr::from([127, 0, 0, 77])]);
         let (load, options) = parse("p2p --clients 2000").unwrap();
-        assert!(options.sources_for(&load).is_empty());
+        assert!(options.sources_for(&load, 7).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The conductor: phases of a run, one after the other, each with a deadline.
 
 use std::collections::BTreeMap;
+use std::process;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,7 +45,7 @@ impl Run {
         // This thread looks at the broker now and then; the broker's CPU must not pay for it.
         settle_thread(&options.cores)?;
         let interrupted = interruption()?;
-        let sources = options.sources_for(&load);
+        let sources = options.sources_for(&load, process::id());
         let choices = Choices {
             threads: options.threads,
             prefix: &options.prefix,

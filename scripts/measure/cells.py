@@ -25,6 +25,8 @@ class Cell:
     latency: dict = field(default_factory=dict)
     # How long publications stayed in the broker itself, by the bounds it counts by; only of those that do.
     stays: dict = field(default_factory=dict)
+    # The same of each quarter of a second, all runs together.
+    stays_pieces: list = field(default_factory=list)
     ratio: object = None
     rival: object = None
     row: list = field(default_factory=list, repr=False)
@@ -75,6 +77,7 @@ def cell_of(load, entry, runs):
     cell.latency = {name: spread_of([latency.get(name) for latency in latencies]) for name in LATENCIES}
     stays = [percentiles(run.stays) for run in counted]
     cell.stays = {name: spread_of([one.get(name) for one in stays]) for name in SHARES}
+    cell.stays_pieces = [percentiles(piece) for run in counted for piece in run.stays_pieces or []]
     return cell
 
 

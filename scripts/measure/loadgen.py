@@ -51,6 +51,8 @@ class Run:
     beside: dict = None
     # How many publications stayed in the broker up to which time meanwhile, warm-up included: [[us or none, count], ...].
     stays: list = None
+    # The same of each piece of it between two looks.
+    stays_pieces: list = None
 
     @property
     def is_true(self):

@@ -8,7 +8,10 @@ from .brokers import Absent
 from .loadgen import STOPPED, Command, Run, load, meanwhile
 from .loads import Load
 from .process import StartError, broker_of
-from .stays import between
+from .stays import between, looks, pieces_of
+
+# How often a broker is asked meanwhile how long publications have stayed in it.
+LOOK_S = 0.25
 
 # What a run takes beside what it measures: starting, connecting, ending. For the first estimate only.
 OVERHEAD_S = 0.8
@@ -103,7 +106,6 @@ def run_part(settings, part, entry, number, broker):
     load_average = os.getloadavg()[0]
     command = Command(settings, part, broker.address, broker.pid, broker.load_words)
     run = Run(part.name, entry.label, number, broker.shown, command.shown(), load_average=load_average)
-    stays = broker.stays() if part.asks_stays else None
     if part.beside:
         other = Load(part.name, part.title, part.beside, is_beside=True)
         with meanwhile(Command(settings, other, broker.address, extra=broker.load_words)) as told:
@@ -111,10 +113,13 @@ def run_part(settings, part, entry, number, broker):
         run.beside = told[0]
         if "steps" not in run.beside:
             run.error = f"the loadgen beside it was not there all the time: {run.beside['ended']}"
+    elif part.asks_stays:
+        with looks(broker, LOOK_S if part.is_paced else None) as seen:
+            run.exit_code, run.report, run.error = load(command)
+        if len(seen) > 1:
+            run.stays, run.stays_pieces = between(seen[0], seen[-1]), pieces_of(seen)
     else:
         run.exit_code, run.report, run.error = load(command)
-    if part.asks_stays:
-        run.stays = between(stays, broker.stays())
     if run.exit_code == STOPPED:
         # Somebody ended loadgen itself: its figures are those of a part.
         run.error = "loadgen was stopped"

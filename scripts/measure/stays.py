@@ -2,6 +2,8 @@
 
 import math
 import re
+import threading
+from contextlib import contextmanager
 
 STAY = re.compile(r"stays_(?:to_(\d+)(us|ms)|longer)_total")
 UNIT_US = {"us": 1, "ms": 1000}
@@ -20,6 +22,35 @@ def between(before, after):
     if before is None or after is None:
         return None
     return [[bound, count - earlier] for (bound, count), (_, earlier) in zip(after, before)]
+
+
+@contextmanager
+def looks(broker, every_s):
+    """What a broker has counted: before, meanwhile if `every_s` says how often, and after. Empty if it does not count."""
+    seen, is_over = [broker.stays()], threading.Event()
+
+    def look():
+        while not is_over.wait(every_s):
+            seen.append(broker.stays())
+
+    watcher = threading.Thread(target=look)
+    if every_s and seen[0] is not None:
+        watcher.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        if watcher.ident:
+            watcher.join()
+        seen.append(broker.stays())
+        seen[:] = [counts for counts in seen if counts is not None]
+
+
+def pieces_of(seen):
+    """What came between two looks each; not of those in which much less came than in others: it began or ended there."""
+    pieces = [between(before, after) for before, after in zip(seen, seen[1:])]
+    totals = [sum(count for _, count in piece) for piece in pieces]
+    return [piece for piece, total in zip(pieces, totals) if 2 * total > max(totals)]
 
 
 def percentiles(counts):

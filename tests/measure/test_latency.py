@@ -1,6 +1,7 @@
 """What follows what in scripts/latency, and how its report judges."""
 
 import math
+import time
 import unittest
 
 import made
@@ -9,7 +10,7 @@ from measure.latency_loads import COURSES, chosen
 from measure.latency_report import bound, judged, rise_of, summary
 from measure.loads import LoadError
 from measure.spread import spread_of
-from measure.stays import between, counts_of, percentile_of_some, percentiles
+from measure.stays import between, counts_of, looks, percentile_of_some, percentiles, pieces_of
 from measure.words import milliseconds
 
 QOS0, QOS1, _, _, BULK = COURSES
@@ -79,6 +80,31 @@ class Stays(unittest.TestCase):
         self.assertEqual(percentile_of_some(counts, 50, 0.99), math.inf)
         self.assertEqual((percentile_of_some(counts, 1001, 0.99), percentile_of_some(None, 5, 0.99)), (None, None))
 
+    def test_pieces_in_which_a_run_began_or_ended_do_not_count(self):
+        seen = [[[300, count], [None, 0]] for count in (0, 40, 140, 250, 300, 300)]
+        self.assertEqual(pieces_of(seen), [[[300, 100], [None, 0]], [[300, 110], [None, 0]]])
+        self.assertEqual((pieces_of(seen[:1]), pieces_of([])), ([], []))
+
+    def test_a_broker_is_looked_at_before_meanwhile_and_after_unless_it_does_not_count(self):
+        class Counting:
+            looks = 0
+
+            def stays(self):
+                self.looks += 1
+                return [[300, self.looks]]
+
+        with looks(Counting(), 0.01) as seen:
+            time.sleep(0.2)
+        self.assertGreater(len(seen), 3)
+        self.assertEqual(seen, [[[300, number]] for number in range(1, len(seen) + 1)])
+        with looks(Counting(), None) as seen:
+            time.sleep(0.05)
+        self.assertEqual(seen, [[[300, 1]], [[300, 2]]])
+        silent = type("Silent", (), {"stays": lambda self: None})
+        with looks(silent(), 0.01) as seen:
+            time.sleep(0.05)
+        self.assertEqual(seen, [])
+
     def test_nothing_is_made_up(self):
         self.assertIsNone(counts_of({"turns_total": 9}))
         self.assertIsNone(between(None, [[50, 1]]))
@@ -133,6 +159,16 @@ class Report(unittest.TestCase):
         self.assertIn(f"- corecast-1-core, 100 pairs, QoS 0 at 50 %: p99 {target}", text)
         self.assertIn("p99.9 in the broker 2.00 (2.00-2.00) ms (target: at most 1.00 ms): **missed**", text)
         self.assertIn("| 0.300 (0.300-0.300) | 0.300 (0.300-0.300) | 2.00 (2.00-2.00) |", text)
+
+    def test_quarters_of_a_second_tell_what_a_moment_has_spoilt(self):
+        all_runs = runs(ONE, QOS0, stays=[[300, 900], [None, 100]])
+        half = QOS0.parts[0].name
+        for run in all_runs:
+            if run.scenario == half:
+                run.stays_pieces = [[[300, 1000], [None, 0]], [[300, 10], [2000, 990]], [[300, 999], [None, 1]]]
+        text = summary(measured([ONE], all_runs, [QOS0]), [])
+        said = "0.300 in the middle one of 9 quarters of a second, of which 6 are within the target"
+        self.assertIn(f"p99 in the broker > 10 (> 10-> 10) ms (target: at most 0.300 ms): **missed**; {said}\n", text)
 
     def test_a_machine_on_which_no_broker_can_meet_them_is_named(self):
         floor = {"cpu": 0, "share": 0.01, "p99_us": 40.0, "p99_9_us": 900.0, "max_us": 5000.0}

@@ -42,7 +42,7 @@ impl Sealer {
     }
 
     /// What a record holds at most.
-    pub(super) fn content_bytes_max(&self) -> usize {
+    fn content_bytes_max(&self) -> usize {
         PIECE_BYTES_MAX - self.keys.layout.type_bytes()
     }
 
@@ -80,17 +80,18 @@ impl Sealer {
         bytes.resize(in_front + length + count * (before + behind), 0);
         let first = self.keys.sequence;
         // From the last on, each goes to where none is that has not been moved yet.
-        for record in (0..count).rev() {
+        let sealed = (0..count).rev().try_for_each(|record| {
             let start = record * content_max;
             let content = start..length.min(start + content_max);
             let start = in_front + record * (before + content_max + behind);
             let end = start + before + content.len() + behind;
             bytes.copy_within(content, start + before);
             self.keys.sequence = first + record as u64;
-            self.seal_record(ContentType::ApplicationData, &mut bytes[start..end])?;
-        }
+            self.seal_record(ContentType::ApplicationData, &mut bytes[start..end])
+        });
+        // Whatever has come of it, no number is used again.
         self.keys.sequence = first + count as u64;
-        Some(())
+        sealed
     }
 
     /// Seals what is to be all of a record, and has its content in its place, under the number that is next.
