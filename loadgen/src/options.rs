@@ -54,7 +54,7 @@ const CONNECTIONS_PER_SOURCE: u32 = 4_000;
 /// Ports stay taken for a minute after a run, so the next ones, which are other processes, use other addresses of 127.0.0.0/8:
 /// so many blocks of so many in turn.
 const SOURCE_BLOCKS: u32 = 4_096;
-const SOURCES_PER_BLOCK: u32 = 1 << 12;
+const SOURCES_PER_BLOCK: u32 = 4_096;
 /// The window of free form if nothing is said.
 const WINDOW: u32 = 64;
 /// Nothing lasts longer: a week.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .loads import Load, LoadError
 
-# Of a hundred, loadgen writes to each by itself and is busy with that; of ten it is the broker that is measured.
+# To each of a hundred loadgen writes by itself, so that what is due in a millisecond comes at once; to ten it comes as it is due.
 MANY, FEW = 100, 10
 BULK_BYTES = 65_536
 # What the pairs send in all while nobody goes as fast as he can.
