@@ -44,3 +44,16 @@ need_module() {
         exit 1
     }
 }
+
+# load_with PROGRAM WORDS...: builds broker and loadgen and has a Python program load the one with the other. Its help needs
+# neither.
+load_with() {
+    local program=$1 target=${CARGO_TARGET_DIR:-target}
+    shift
+    need python3 python3
+    case " $* " in
+    *" -h "* | *" --help "*) ;;
+    *) run cargo build --release --package corecast --package loadgen ;;
+    esac
+    PYTHONDONTWRITEBYTECODE=1 exec python3 "$program" --broker "$target/release/corecast" --loadgen "$target/release/loadgen" "$@"
+}

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Floods the broker while clients that were there before go on, and ends in a line `N passed, N failed`.
 
-    run.py [--smoke] [--only TEXT] [--seconds N] [--broker PROGRAM] [--loadgen PROGRAM]
-
 What depends on time (how late messages are) is shown; what must hold anyway is checked: no established client loses a
 connection or a message, the broker lives and answers, each flood meets a bound that is counted or answered, and memory
 comes back. `--smoke`: a second each, all at one broker, smaller numbers.
@@ -84,7 +82,7 @@ def main():
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("scripts/floods", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="as short as can be, for scripts/test")
     parser.add_argument("--only", default="", metavar="TEXT", help="the floods with TEXT in their name")
     parser.add_argument("--seconds", type=float, metavar="N", help=f"how long each lasts [default: {SECONDS:g}]")

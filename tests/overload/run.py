@@ -2,8 +2,6 @@
 """Loads the broker with ten times what its consumers take, under a small memory budget and a limit of the system above it, and
 ends in a line `N passed, N failed`.
 
-    run.py [--smoke] [--seconds N] [--budget MIB] [--shards N] [--report] [--broker PROGRAM] [--loadgen PROGRAM]
-
 First loadgen measures what the broker can do with pairs that keep up. Then publishers send at full speed, QoS 0, 1 and 2, MQTT
 3.1.1 and 5.0, while the consumers together read a tenth of what was measured; some of these are slow, some read nothing, some
 are not there most of the time. Afterwards everybody who was promised something takes it. What must hold: the broker lives, it
@@ -95,7 +93,7 @@ def main():
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("scripts/overload", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="as short as can be, for scripts/test")
     parser.add_argument("--seconds", type=float, metavar="N", help="how long the overload lasts [default: 60]")
     parser.add_argument("--budget", type=int, metavar="MIB", help="limits.memory_bytes_max [default: 256, with --smoke 192]")
