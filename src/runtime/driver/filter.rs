@@ -29,7 +29,7 @@ const STEPS_PER_TURN: u32 = 4;
 const WHOLE_BYTES_MAX: usize = 1024 * 1024;
 const PIECE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that are taken through filters in one turn before what else there is to send waits for the next: half a millisecond.
-const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
+const BYTES_PER_TURN: usize = 4 * 1024 * 1024;
 /// Buffers that are kept for the next copy, and how large they may be.
 const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = PIECE_BYTES_MAX + 16 * 1024;
@@ -265,7 +265,7 @@ pub(super) fn say_goodbye(descriptor: &OwnedFd, passage: &mut Passage) {
 /// Starts a send of what the filters and the shard have to say, unless this turn has had its share of that; nothing of this
 /// connection is being sent.
 pub(super) fn flush(state: &mut State, connection: ConnectionId) {
-    if state.filtered_bytes >= TURN_BYTES_MAX {
+    if state.filtered_bytes >= BYTES_PER_TURN {
         return state.dirty.push(connection);
     }
     let Some(socket) = state.sockets.socket(connection) else { return };
@@ -292,7 +292,9 @@ pub(super) fn flush(state: &mut State, connection: ConnectionId) {
     }
     if sending.is_empty() {
         sending = Chunk::from(mem::take(&mut passage.replies));
-    } else if let Some(bytes) = sending.as_single_mut() {
+    } else {
+        // What cannot be taken through the filters must not leave.
+        let bytes = sending.as_single_mut().expect("only such a chunk is taken whole, and a copy is one");
         if let Err(refusal) = passage.transport.send(&mut passage.replies, bytes) {
             return refuse(state, connection, refusal);
         }

@@ -34,11 +34,11 @@ impl Opener {
         };
         let length = bytes.len() - sealed;
         let content = length.checked_sub(TAG_BYTES).ok_or(Error::DecryptError)?;
-        let known = keys.known(outer, if keys.layout == Layout::Tls13 { length } else { content });
+        let is_tls13 = keys.layout == Layout::Tls13;
+        let known = keys.known(outer, if is_tls13 { length } else { content });
         let opened = keys.key.open_within(once(nonce), known, bytes, sealed..).map_err(|_| Error::DecryptError)?;
         keys.sequence += 1;
-        let is_tls13 = keys.layout == Layout::Tls13;
-        if opened.len() > CONTENT_BYTES_MAX + usize::from(is_tls13) {
+        if opened.len() > CONTENT_BYTES_MAX + keys.layout.type_bytes() {
             return Err(Error::PeerSentOversizedRecord);
         }
         if is_tls13 {
