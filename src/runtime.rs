@@ -7,6 +7,7 @@ mod allowance;
 mod boot;
 mod certificates;
 mod control;
+mod crowd;
 mod driver;
 mod error;
 mod givebacks;

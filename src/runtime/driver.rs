@@ -211,10 +211,14 @@ impl Driver {
         give_memory_back(at_once);
     }
 
-    /// Hands in the last turn's operations and sleeps if there is nothing to do. Answers whether it may have slept.
+    /// Hands in the last turn's operations and sleeps if there is nothing to do. Answers whether it may have slept until
+    /// something came.
     fn enter(&mut self) -> io::Result<bool> {
         let mut wait = self.wait();
         let sleeps = !matches!(wait, Wait::Not);
+        if let (true, Some(rest)) = (sleeps, self.state.crowd.rest()) {
+            return self.rest(wait, rest).map(|()| false);
+        }
         if sleeps && self.shares_cpu {
             // The others may have mail for us, or bytes to be handed in for us to work on: more for the next turn.
             thread::yield_now();
@@ -228,6 +232,21 @@ impl Driver {
             self.mailbox.wake_up();
         }
         entered.map(|()| may_sleep)
+    }
+
+    /// Hands in the last turn's operations and, if nothing is there then, sleeps without being woken.
+    fn rest(&mut self, wait: Wait, rest: Duration) -> io::Result<()> {
+        let State { ring, crowd, .. } = &mut self.state;
+        ring.enter(Wait::Not)?;
+        if ring.has_completions() {
+            return Ok(());
+        }
+        crowd.rested();
+        thread::sleep(match wait {
+            Wait::AtMost(longest) => rest.min(longest),
+            Wait::Not | Wait::ForEver => rest,
+        });
+        ring.enter(Wait::Not)
     }
 
     fn wait(&self) -> Wait {

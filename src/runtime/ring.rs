@@ -237,6 +237,11 @@ impl Ring {
         self.uring.submission().taskrun()
     }
 
+    /// Whether there is something to collect.
+    pub(super) fn has_completions(&mut self) -> bool {
+        !self.uring.completion().is_empty()
+    }
+
     /// Moves at most `count_max` completions to the end of `into`, in order.
     pub(super) fn collect(&mut self, into: &mut Vec<Completion>, count_max: usize) {
         let mut finished = 0;

@@ -10,6 +10,7 @@ mod caller;
 mod check;
 mod churn;
 mod command;
+mod crowd;
 mod delivery;
 mod ending;
 mod landing;
