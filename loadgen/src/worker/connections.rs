@@ -11,7 +11,7 @@ use crate::orders::Group;
 use super::state::Worker;
 
 /// Connections under way at once, of one thread.
-const CONNECTING_MAX: usize = 128;
+const CONNECTING_MAX: usize = 64;
 /// Readings of one connection before others have their turn.
 const READINGS_MAX: usize = 4;
 
