@@ -25,7 +25,7 @@ class Cell:
     latency: dict = field(default_factory=dict)
     # How long publications stayed in the broker itself, by the bounds it counts by; only of those that do.
     stays: dict = field(default_factory=dict)
-    # The same of each quarter of a second, all runs together.
+    # The same of each piece of a run, all runs together.
     stays_pieces: list = field(default_factory=list)
     ratio: object = None
     rival: object = None

@@ -21,7 +21,7 @@ from .report import (
     warnings,
 )
 from .spread import spread_of
-from .stays import SHARES, percentile_of_some
+from .stays import PIECE_S, SHARES, percentile_of_some
 from .words import count, digits, milliseconds, number
 
 PERCENTILES = ("p50_us", "p99_us", "p99_9_us", "max_us")
@@ -88,13 +88,13 @@ def against_targets(cell):
 
 
 def by_pieces(cell, percentile, limit_us):
-    """What a machine that now and then takes a CPU away does not spoil: most quarters of a second are without that."""
+    """What a machine that now and then takes a CPU away does not spoil: most pieces of it are without that."""
     values = sorted(piece[percentile] for piece in cell.stays_pieces)
     if not values:
         return ""
     fitting = sum(value <= limit_us for value in values)
     middle = bound(values[(len(values) - 1) // 2])
-    return f"; {middle} in the middle one of {len(values)} quarters of a second, of which {fitting} are within the target"
+    return f"; {middle} in the middle one of {len(values)} pieces of {PIECE_S:g} s, of which {fitting} are within the target"
 
 
 def against_rise(alone, beside):

@@ -8,10 +8,7 @@ from .brokers import Absent
 from .loadgen import STOPPED, Command, Run, load, meanwhile
 from .loads import Load
 from .process import StartError, broker_of
-from .stays import between, looks, pieces_of
-
-# How often a broker is asked meanwhile how long publications have stayed in it.
-LOOK_S = 0.25
+from .stays import PIECE_S, between, looks, pieces_of
 
 # What a run takes beside what it measures: starting, connecting, ending. For the first estimate only.
 OVERHEAD_S = 0.8
@@ -114,7 +111,7 @@ def run_part(settings, part, entry, number, broker):
         if "steps" not in run.beside:
             run.error = f"the loadgen beside it was not there all the time: {run.beside['ended']}"
     elif part.asks_stays:
-        with looks(broker, LOOK_S if part.is_paced else None) as seen:
+        with looks(broker, PIECE_S if part.is_paced else None) as seen:
             run.exit_code, run.report, run.error = load(command)
         if len(seen) > 1:
             run.stays, run.stays_pieces = between(seen[0], seen[-1]), pieces_of(seen)

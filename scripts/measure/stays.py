@@ -8,6 +8,8 @@ from contextlib import contextmanager
 STAY = re.compile(r"stays_(?:to_(\d+)(us|ms)|longer)_total")
 UNIT_US = {"us": 1, "ms": 1000}
 SHARES = {"p50_us": 0.5, "p99_us": 0.99, "p99_9_us": 0.999}
+# How often a broker is asked during a run at a fixed rate.
+PIECE_S = 0.25
 
 
 def counts_of(counters):

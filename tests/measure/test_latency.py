@@ -160,14 +160,14 @@ class Report(unittest.TestCase):
         self.assertIn("p99.9 in the broker 2.00 (2.00-2.00) ms (target: at most 1.00 ms): **missed**", text)
         self.assertIn("| 0.300 (0.300-0.300) | 0.300 (0.300-0.300) | 2.00 (2.00-2.00) |", text)
 
-    def test_quarters_of_a_second_tell_what_a_moment_has_spoilt(self):
+    def test_pieces_of_a_run_tell_what_a_moment_has_spoilt(self):
         all_runs = runs(ONE, QOS0, stays=[[300, 900], [None, 100]])
         half = QOS0.parts[0].name
         for run in all_runs:
             if run.scenario == half:
                 run.stays_pieces = [[[300, 1000], [None, 0]], [[300, 10], [2000, 990]], [[300, 999], [None, 1]]]
         text = summary(measured([ONE], all_runs, [QOS0]), [])
-        said = "0.300 in the middle one of 9 quarters of a second, of which 6 are within the target"
+        said = "0.300 in the middle one of 9 pieces of 0.25 s, of which 6 are within the target"
         self.assertIn(f"p99 in the broker > 10 (> 10-> 10) ms (target: at most 0.300 ms): **missed**; {said}\n", text)
 
     def test_a_machine_on_which_no_broker_can_meet_them_is_named(self):
