@@ -216,7 +216,7 @@ impl Driver {
     fn enter(&mut self) -> io::Result<bool> {
         let mut wait = self.wait();
         let sleeps = !matches!(wait, Wait::Not);
-        if let (true, Some(rest)) = (sleeps, self.state.crowd.rest()) {
+        if let (true, Some(rest)) = (sleeps, self.state.sockets.crowd.rest()) {
             return self.rest(wait, rest).map(|()| false);
         }
         if sleeps && self.shares_cpu {
@@ -236,12 +236,12 @@ impl Driver {
 
     /// Hands in the last turn's operations and, if nothing is there then, sleeps without being woken.
     fn rest(&mut self, wait: Wait, rest: Duration) -> io::Result<()> {
-        let State { ring, crowd, .. } = &mut self.state;
+        let State { ring, sockets, .. } = &mut self.state;
         ring.enter(Wait::Not)?;
         if ring.has_completions() {
             return Ok(());
         }
-        crowd.rested();
+        sockets.crowd.rested();
         thread::sleep(match wait {
             Wait::AtMost(longest) => rest.min(longest),
             Wait::Not | Wait::ForEver => rest,

@@ -1,8 +1,10 @@
 //! The sockets of one core: slots with generations, so that whatever comes late for a former user of a slot is known
 //! to be late.
 
+use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::crowd::Crowd;
 use super::passage::{Passage, Stage};
 use super::ring::{Operation, SendKey, Tag, TAG_INDEX_MAX};
 use crate::shard::{ConnectionId, Origin, ShardId};
@@ -166,6 +168,8 @@ pub(super) struct Sockets {
     /// For each slot there has been the generation of its next user.
     generations: Paged<u32>,
     free: Vec<u32>,
+    /// Those that are not established.
+    pub(super) crowd: Crowd,
 }
 
 #[derive(Debug)]
@@ -187,6 +191,7 @@ impl Sockets {
         };
         let generation = self.generations[index as usize];
         self.sockets.put(index as usize, Seated { generation, socket });
+        self.crowd.enter();
         Some(ConnectionId { index, generation })
     }
 
@@ -196,7 +201,19 @@ impl Sockets {
         let Seated { generation, socket } = self.sockets.take(connection.index as usize)?;
         self.generations[connection.index as usize] = generation.wrapping_add(1);
         self.free.push(connection.index);
+        if !socket.is_established {
+            self.crowd.leave();
+        }
         Some(socket)
+    }
+
+    /// CONNECT is through.
+    pub(super) fn establish(&mut self, connection: ConnectionId) {
+        if let Some(socket) = self.socket(connection) {
+            if !mem::replace(&mut socket.is_established, true) {
+                self.crowd.pass();
+            }
+        }
     }
 
     /// The socket of a connection, unless that is a former user of the slot.

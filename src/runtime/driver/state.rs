@@ -13,7 +13,6 @@ use super::filter::say_goodbye;
 use crate::auth::Refusal;
 use crate::limits::Limits;
 use crate::runtime::control::{Gate, RuntimeCounters};
-use crate::runtime::crowd::Crowd;
 use crate::runtime::memory::Memory;
 use crate::runtime::newcomers::Newcomers;
 use crate::runtime::passage::{Door, Hush, Passage, Stage};
@@ -69,7 +68,6 @@ pub(super) struct State {
     pub(super) turn: u32,
     /// A peer does not keep up: no socket is read and nothing new is written until it does.
     pub(super) is_held: bool,
-    pub(super) crowd: Crowd,
     /// Sockets there to be refused.
     pub(super) refused_now: usize,
     /// Connections whose outbox is looked at when the turn ends.
@@ -125,7 +123,6 @@ impl State {
             now: Time::START,
             turn: 0,
             is_held: false,
-            crowd: Crowd::default(),
             refused_now: 0,
             dirty: Vec::new(),
             widened: 0,
@@ -215,13 +212,7 @@ impl State {
 
     fn apply(&mut self, effect: Effect) {
         match effect {
-            Effect::Established { connection } => {
-                if let Some(socket) = self.sockets.socket(connection) {
-                    if !mem::replace(&mut socket.is_established, true) {
-                        self.crowd.pass();
-                    }
-                }
-            }
+            Effect::Established { connection } => self.sockets.establish(connection),
             Effect::Judge { connection, credentials } => {
                 if !self.jobs.try_add(connection, credentials) {
                     self.unjudged.push(connection);
@@ -374,22 +365,8 @@ impl State {
             return;
         }
         let Some(socket) = self.sockets.remove(connection) else { return };
-        let Socket {
-            descriptor,
-            is_admitted,
-            is_established,
-            is_broken,
-            leaving,
-            held,
-            listener,
-            mut passage,
-            origin,
-            ..
-        } = socket;
+        let Socket { descriptor, is_admitted, is_broken, leaving, held, listener, mut passage, origin, .. } = socket;
         self.refused_now -= usize::from(!is_admitted);
-        if !is_established {
-            self.crowd.leave();
-        }
         if passage.as_ref().is_some_and(|passage| passage.stage == Stage::Shaking) {
             self.doors[usize::from(listener)].shaking -= 1;
         }
@@ -444,7 +421,6 @@ impl State {
             None => {}
         }
         let connection = connection?;
-        self.crowd.enter();
         self.tell(Event::Opened { connection, origin, admitted: is_admitted });
         Some(connection)
     }
