@@ -20,7 +20,11 @@ pub(crate) trait Slot: Copy {
 }
 
 /// Slots one part has at most before it becomes two: moving them takes some microseconds, however large the table is.
-const PART_LEN_MAX: usize = 2048;
+const PART_MAX: usize = 3072;
+
+/// From so many slots on a part has room for all it may ever have, of which the system gives what has been written to. It
+/// grows where it is then: blocks of all the sizes on the way would lie about half empty when the parts have gone on.
+const ROOMY_MIN: usize = PART_MAX / 3;
 
 /// How often a part may have been halved. Beyond that, which is a hundred million slots, parts grow as they must.
 const DEPTH_MAX: u32 = 16;
@@ -98,7 +102,7 @@ impl<S: Slot> Slots<S> {
     pub(crate) fn insert(&mut self, slot: S) {
         self.len += 1;
         let Some(more) = &mut self.more else {
-            if self.first.len < PART_LEN_MAX {
+            if !self.first.is_at_its_end() {
                 return self.first.insert(slot);
             }
             let first = std::mem::take(&mut self.first);
@@ -158,7 +162,7 @@ impl<S: Slot> More<S> {
     fn insert(&mut self, slot: S) {
         let mut number = self.number(slot.tag());
         let part = &self.parts[number as usize];
-        if part.len >= PART_LEN_MAX && part.depth < DEPTH_MAX {
+        if part.is_at_its_end() && part.depth < DEPTH_MAX {
             self.halve(number, slot.tag());
             number = self.number(slot.tag());
         }
@@ -218,10 +222,20 @@ impl<S: Slot> Part<S> {
         self.slots[at] = slot;
     }
 
+    /// Whether one more is too many for the slots there are.
+    fn is_full(&self) -> bool {
+        (self.len + 1) * 100 > self.slots.len() * S::FULL_MAX
+    }
+
+    /// Whether it should be two before one more comes.
+    fn is_at_its_end(&self) -> bool {
+        self.slots.len() >= PART_MAX && self.is_full()
+    }
+
     /// Adds a slot.
     fn insert(&mut self, slot: S) {
-        if (self.len + 1) * 100 > self.slots.len() * S::FULL_MAX {
-            self.resize((self.slots.len() + self.slots.len() / 4).max(SLOTS_MIN));
+        if self.is_full() {
+            self.resize(more_than(self.slots.len()));
         }
         self.place(slot);
         self.len += 1;
@@ -246,10 +260,10 @@ impl<S: Slot> Part<S> {
         }
     }
 
-    /// Bytes it owns.
+    /// Bytes it has written to; the system has given it no others.
     #[cfg(test)]
     fn heap_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<S>()
+        self.slots.len() * size_of::<S>()
     }
 
     #[inline]
@@ -281,10 +295,11 @@ impl<S: Slot> Part<S> {
         let slots = |bit: u32| {
             let is_here = move |slot: &&S| !slot.is_empty() && beginning(slot.tag(), depth) as u32 & 1 == bit;
             let len = self.slots.iter().filter(is_here).count();
-            let mut part = Part { slots: Vec::new(), len, depth };
+            let mut part = Part { slots: Vec::new(), len: 0, depth };
             // As full as it is after it has grown.
-            part.resize((len * 125 / S::FULL_MAX).max(SLOTS_MIN));
+            part.resize((len * 125 / S::FULL_MAX).clamp(SLOTS_MIN, PART_MAX));
             self.slots.iter().filter(is_here).for_each(|slot| part.place(*slot));
+            part.len = len;
             part
         };
         (slots(0), slots(1))
@@ -300,12 +315,27 @@ impl<S: Slot> Part<S> {
 
     fn resize(&mut self, slots: usize) {
         debug_assert!(slots > self.len && u32::try_from(slots).is_ok());
-        let old = std::mem::replace(&mut self.slots, vec![S::EMPTY; slots]);
-        for slot in old {
-            if !slot.is_empty() {
-                self.place(slot);
-            }
+        let mut held = Vec::with_capacity(self.len);
+        held.extend(self.slots.iter().filter(|slot| !slot.is_empty()));
+        let is_roomy = slots >= ROOMY_MIN && slots > self.slots.len();
+        let room = if is_roomy { slots.max(PART_MAX) } else { slots };
+        if self.slots.capacity() == room {
+            self.slots.clear();
+        } else {
+            self.slots = Vec::with_capacity(room);
         }
+        self.slots.resize(slots, S::EMPTY);
+        held.into_iter().for_each(|slot| self.place(slot));
+    }
+}
+
+/// A quarter more slots, and no more than one part has unless it has to. A last step is not worth its while if it is small.
+fn more_than(slots: usize) -> usize {
+    let more = (slots + slots / 4).max(SLOTS_MIN);
+    if slots < PART_MAX && more + more / 8 > PART_MAX {
+        PART_MAX
+    } else {
+        more
     }
 }
 
@@ -411,7 +441,7 @@ mod tests {
             }
         }
         let parts = slots.parts();
-        assert!(parts.len() > 40 && parts.iter().all(|part| part.len <= PART_LEN_MAX));
+        assert!(parts.len() > 40 && parts.iter().all(|part| part.slots.len() <= PART_MAX));
         let held: usize = parts.iter().map(|part| part.slots.iter().filter(|slot| !slot.is_empty()).count()).sum();
         assert_eq!((held, slots.len()), (parts.iter().map(|part| part.len).sum(), held));
         for number in 1..100_000 {
@@ -423,7 +453,7 @@ mod tests {
     #[test]
     fn tags_that_are_all_alike_are_halved_until_that_is_in_vain() {
         let mut slots = Slots::default();
-        let many = PART_LEN_MAX as u32 + 100;
+        let many = PART_MAX as u32;
         (1..=many).for_each(|number| slots.insert((7, number)));
         let more = slots.more.as_ref().unwrap();
         assert_eq!((more.depth, more.parts.len()), (DEPTH_MAX, 1 + DEPTH_MAX as usize));
