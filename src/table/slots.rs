@@ -229,7 +229,12 @@ impl<S: Slot> Part<S> {
 
     /// Whether it should be two before one more comes.
     fn is_at_its_end(&self) -> bool {
-        self.slots.len() >= PART_MAX && self.is_full()
+        self.len >= Self::len_max()
+    }
+
+    /// What a part may hold that becomes two beyond that.
+    fn len_max() -> usize {
+        PART_MAX * S::FULL_MAX / 100
     }
 
     /// Adds a slot.
@@ -297,7 +302,8 @@ impl<S: Slot> Part<S> {
             let len = self.slots.iter().filter(is_here).count();
             let mut part = Part { slots: Vec::new(), len: 0, depth };
             // As full as it is after it has grown.
-            part.resize((len * 125 / S::FULL_MAX).clamp(SLOTS_MIN, PART_MAX));
+            let wanted = (len * 125 / S::FULL_MAX).max(SLOTS_MIN);
+            part.resize(if len <= Self::len_max() { wanted.min(PART_MAX) } else { wanted });
             self.slots.iter().filter(is_here).for_each(|slot| part.place(*slot));
             part.len = len;
             part
