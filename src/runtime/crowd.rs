@@ -15,7 +15,9 @@ const REST: Duration = Duration::from_micros(100);
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     count: usize,
-    /// It has moved since the core rested. A crowd that stands still is not waited for: it may be there to do just that.
+    /// So many of them have been waited for in vain: they may be there to do nothing, and are not waited for again.
+    standing: usize,
+    /// Something has happened since the core rested.
     moves: bool,
 }
 
@@ -28,6 +30,8 @@ impl Crowd {
 
     /// One was let in.
     pub(super) fn pass(&mut self) {
+        // It may be one of those: when all have passed nobody stands. If it was not, there is a rest in vain after many.
+        self.standing = self.standing.saturating_sub(1);
         self.moves = true;
         self.leave();
     }
@@ -35,16 +39,20 @@ impl Crowd {
     /// One is here no more.
     pub(super) fn leave(&mut self) {
         self.count -= 1;
+        self.standing = self.standing.min(self.count);
     }
 
     /// How long a core that has nothing else to do had better rest.
     pub(super) fn rest(&self) -> Option<Duration> {
-        (self.moves && self.count >= CROWD).then_some(REST)
+        (self.moves && self.count - self.standing >= CROWD).then_some(REST)
     }
 
-    /// The core has rested.
-    pub(super) fn rested(&mut self) {
+    /// The core has rested; `in_vain` if nothing has come meanwhile.
+    pub(super) fn rested(&mut self, in_vain: bool) {
         self.moves = false;
+        if in_vain {
+            self.standing = self.count;
+        }
     }
 }
 
@@ -68,15 +76,41 @@ mod tests {
     #[test]
     fn a_crowd_that_stands_still_is_waited_for_once() {
         let mut crowd = crowd(1000);
-        crowd.rested();
+        crowd.rested(true);
         assert_eq!(crowd.rest(), None, "whoever opens connections and says nothing keeps no core awake");
         crowd.leave();
         assert_eq!(crowd.rest(), None, "nor does one that gives up");
-        crowd.enter();
-        assert_eq!(crowd.rest(), Some(REST));
-        crowd.rested();
+        for _ in 0..CROWD - 1 {
+            crowd.enter();
+            crowd.pass();
+            crowd.enter();
+        }
+        assert_eq!(crowd.rest(), Some(REST), "those who pass may have been some of them");
+    }
+
+    #[test]
+    fn a_crowd_that_comes_on_is_waited_for_again() {
+        let mut crowd = crowd(CROWD + 1);
+        crowd.rested(false);
+        assert_eq!(crowd.rest(), None, "nothing has come of it yet");
         crowd.pass();
         assert_eq!(crowd.rest(), Some(REST), "the next CONNECT is near");
+    }
+
+    #[test]
+    fn few_beside_many_that_stand_still_are_seldom_waited_for() {
+        let mut crowd = crowd(1000);
+        crowd.rested(true);
+        let mut rests = 0;
+        for _ in 0..10 * CROWD {
+            crowd.enter();
+            if crowd.rest().is_some() {
+                rests += 1;
+                crowd.rested(true);
+            }
+            crowd.pass();
+        }
+        assert!(rests <= 10, "{rests}");
     }
 
     #[test]

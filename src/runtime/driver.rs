@@ -241,12 +241,13 @@ impl Driver {
         if ring.has_completions() {
             return Ok(());
         }
-        sockets.crowd.rested();
         thread::sleep(match wait {
             Wait::AtMost(longest) => rest.min(longest),
             Wait::Not | Wait::ForEver => rest,
         });
-        ring.enter(Wait::Not)
+        ring.enter(Wait::Not)?;
+        sockets.crowd.rested(!ring.has_completions());
+        Ok(())
     }
 
     fn wait(&self) -> Wait {
