@@ -10,7 +10,8 @@ use crate::orders::Group;
 
 use super::state::Worker;
 
-/// Connections under way at once, of one thread.
+/// Connections under way at once, of one thread. Whoever finds no room in a broker's queue tries again after a second, which
+/// says nothing about the broker: mosquitto's has room for a hundred.
 const CONNECTING_MAX: usize = 64;
 /// Readings of one connection before others have their turn.
 const READINGS_MAX: usize = 4;
