@@ -133,17 +133,29 @@ impl Caller {
     }
 
     /// Sends CONNECT; answers whether it is let in or closed without a word.
+    #[track_caller]
     pub(super) fn is_let_in(&mut self, words: &str) -> bool {
+        match self.asks_to_be_let_in(words) {
+            Some(code) => {
+                assert_eq!(code, ReasonCode::Success);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Sends CONNECT; answers the code of CONNACK, or nothing if it is closed without a word.
+    #[track_caller]
+    pub(super) fn asks_to_be_let_in(&mut self, words: &str) -> Option<ReasonCode> {
         let connect = packet(self.level, &format!("connect {words}"));
         let mut buffer = [0; 256];
         match self.write(&connect).and_then(|()| self.read(&mut buffer)) {
-            Ok(0) => false,
+            Ok(0) => None,
             Ok(count) => {
                 self.received.extend_from_slice(&buffer[..count]);
-                assert_eq!(self.connack().1, ReasonCode::Success);
-                true
+                Some(self.connack().1)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => None,
             Err(error) => panic!("neither let in nor closed: {error}"),
         }
     }
