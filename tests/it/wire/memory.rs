@@ -7,8 +7,9 @@ use crate::wire::caller::Caller;
 use crate::wire::program::{file, Program};
 
 const CONFIG: &str = "[limits]\nmemory_bytes_max = 100_663_296\nqueue_bytes_max = 1_000_000_000\n";
-/// One by one, so that few are under way when memory gets short and the publisher is slowed down.
-const PUBLICATION: &str = "t *60000";
+/// Bytes. Sent one by one, so that little is under way when memory gets short and the publisher is slowed down; large, so that
+/// a slow machine gets there in few turns, too.
+const PAYLOAD: usize = 500_000;
 
 #[test]
 fn near_its_budget_the_program_slows_publishers_down_and_keeps_what_it_took() {
@@ -24,11 +25,12 @@ fn near_its_budget_the_program_slows_publishers_down_and_keeps_what_it_took() {
     let is_short = AtomicBool::new(false);
     let taken = thread::scope(|scope| {
         let publisher = scope.spawn(|| {
+            let publication = format!("t *{PAYLOAD}");
             let mut publisher = Caller::connected(address, 5, "id=publisher clean");
             let mut taken = 0u16;
             while !is_short.load(Ordering::Relaxed) {
                 taken += 1;
-                publisher.published(PUBLICATION, 1, taken);
+                publisher.published(&publication, 1, taken);
             }
             taken
         });
@@ -37,11 +39,11 @@ fn near_its_budget_the_program_slows_publishers_down_and_keeps_what_it_took() {
         is_short.store(true, Ordering::Relaxed);
         publisher.join().expect("all are taken")
     });
-    assert!(usize::from(taken) * 60_000 > 20 << 20, "{taken} publications are no shortage");
+    assert!(usize::from(taken) * PAYLOAD > 20 << 20, "{taken} publications are no shortage");
     let mut sleeper = Caller::open(address, 5);
     assert!(sleeper.connects("id=sleeper session_expiry=0"), "its session is there");
     for _ in 0..taken {
-        assert_eq!(sleeper.delivered().payload.len(), 60_000);
+        assert_eq!(sleeper.delivered().payload.len(), PAYLOAD);
     }
     program.says("there is memory again");
     program.signal("TERM");
