@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use benches::{connect, publish_with, Client, World};
+use benches::{publish_with, Client, World};
 use corecast::mqtt::{
     encode_subscribe, Connect, Forwarded, Packet, PacketId, Properties, ProtocolVersion, QoS, SubscriptionOptions,
     TopicName, Will,
@@ -88,7 +88,7 @@ fn connect_packet(name: &str, persistent: bool, will: Option<&str>) -> Vec<u8> {
         keep_alive_s: 30,
         will,
         session_expiry_interval_s: if persistent { 30 } else { 0 },
-        ..connect(ProtocolVersion::V5, name)
+        ..Connect::new(ProtocolVersion::V5, name)
     });
     let mut bytes = Vec::new();
     packet.encode(ProtocolVersion::V5, &mut bytes);

@@ -8,7 +8,7 @@
 use std::env;
 use std::time::{Duration, Instant};
 
-use benches::{connect, publish, Client, World};
+use benches::{publish, Client, World};
 use corecast::limits::Limits;
 use corecast::mqtt::{
     encode_subscribe, encode_unsubscribe, Connect, Packet, PacketId, Properties, ProtocolVersion, QoS,
@@ -236,7 +236,7 @@ fn subscribe_packet(filters: &[String]) -> Vec<u8> {
 
 fn connect_packet(client_id: &str, clean_start: bool, is_persistent: bool) -> Vec<u8> {
     let session_expiry_interval_s = if is_persistent { u32::MAX } else { 0 };
-    let connect = Connect { clean_start, session_expiry_interval_s, ..connect(ProtocolVersion::V5, client_id) };
+    let connect = Connect { clean_start, session_expiry_interval_s, ..Connect::new(ProtocolVersion::V5, client_id) };
     let mut packet = Vec::new();
     Packet::Connect(connect).encode(ProtocolVersion::V5, &mut packet);
     packet

@@ -12,4 +12,4 @@ mod world;
 pub use self::fanout::{publish, publish_with, Fanout, Load};
 pub use self::filters::{router, topics, Wildcards};
 pub use self::packets::{samples, Sample};
-pub use self::world::{connect, Client, World};
+pub use self::world::{Client, World};

@@ -1,7 +1,6 @@
 //! Some shards and a driver that writes everything at once: no sockets, no clock, nothing by chance.
 
 use std::mem;
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use corecast::config::QueueFull;
@@ -81,7 +80,7 @@ impl World {
             let client = self.open(shard);
             let mut bytes = Vec::new();
             let client_id = format!("client-{}", client.connection.index);
-            Packet::Connect(connect(version, &client_id)).encode(version, &mut bytes);
+            Packet::Connect(Connect::new(version, &client_id)).encode(version, &mut bytes);
             if !filters.is_empty() {
                 encode_subscribe(version, PacketId::MIN, None, Properties::EMPTY, &filters, &mut bytes);
             }
@@ -255,26 +254,4 @@ impl World {
 /// The same place, for whoever comes next.
 fn next_user(connection: ConnectionId) -> ConnectionId {
     ConnectionId { generation: connection.generation.wrapping_add(1), ..connection }
-}
-
-/// What a client with no more than a name says: a session that ends with its connection.
-pub fn connect(version: ProtocolVersion, client_id: &str) -> Connect<'_> {
-    Connect {
-        version,
-        clean_start: true,
-        keep_alive_s: 0,
-        client_id,
-        will: None,
-        username: None,
-        password: None,
-        session_expiry_interval_s: 0,
-        receive_maximum: NonZeroU16::MAX,
-        maximum_packet_size: None,
-        topic_alias_maximum: 0,
-        request_response_information: false,
-        request_problem_information: true,
-        authentication_method: None,
-        authentication_data: None,
-        properties: Properties::EMPTY,
-    }
 }
