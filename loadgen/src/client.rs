@@ -1,8 +1,5 @@
 //! One MQTT client without its socket: bytes in, bytes out.
 
-use std::num::NonZeroU16;
-use std::num::NonZeroU32;
-
 use corecast::mqtt::{
     decode, encode_acknowledgement, encode_subscribe, next_frame, Acknowledgement, Connack, Connect, Disconnect,
     Packet, PacketId, PacketType, Properties, Property, ProtocolVersion, QoS, ReasonCode, RetainHandling,
@@ -111,22 +108,12 @@ impl Client {
         self.stage = Stage::Connecting;
         (self.pings, self.is_asking) = (0, false);
         let connect = Connect {
-            version: manners.version,
             clean_start: self.is_clean,
             keep_alive_s: manners.keep_alive_s,
-            client_id: &self.id,
-            will: None,
             username: manners.username.as_deref(),
             password: manners.password.as_deref().map(str::as_bytes),
             session_expiry_interval_s: if self.is_clean { 0 } else { manners.session_expiry_interval_s },
-            receive_maximum: NonZeroU16::MAX,
-            maximum_packet_size: None::<NonZeroU32>,
-            topic_alias_maximum: 0,
-            request_response_information: false,
-            request_problem_information: true,
-            authentication_method: None,
-            authentication_data: None,
-            properties: Properties::EMPTY,
+            ..Connect::new(manners.version, &self.id)
         };
         Packet::Connect(connect).encode(manners.version, out);
     }
