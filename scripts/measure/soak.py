@@ -16,6 +16,7 @@ from .loads import free_load
 from .options import ROOT, UsageError, add_places, main, new_parser, programs
 from .process import Ports, Started, raise_open_files
 from .store import new_folder, write_json, write_text
+from .words import milliseconds
 
 PROG = "scripts/soak"
 MINUTES = 60.0
@@ -42,6 +43,10 @@ CERTAIN = 1.96
 # Before the memory is looked at: longer than Corecast waits before it gives memory back.
 SETTLE_S = 12.0
 ROUNDS_MIN = 6
+
+# What loadgen counts of messages that did not come as they should, and the delays of the others.
+WRONGS = ("lost", "duplicated", "out_of_order", "foreign", "unreadable")
+LATENCIES = {"median": "p50_us", "99 %": "p99_us", "99.9 %": "p99_9_us", "longest": "max_us"}
 
 DESCRIPTION = """\
 Runs Corecast for a long time under steady traffic (pairs, QoS 1) while other clients come and go: reconnecting,
@@ -105,9 +110,10 @@ def soak(words):
     entry = Entry("corecast", "corecast", program=corecast.resolve(), version=version, cores=tuple(cores))
     settings = Settings(loadgen, tuple(load_cores), spins=False, duration_s=2.0, warmup_s=0.2)
     folder = new_folder(arguments.results, time.strftime("%Y-%m-%d"), arguments.topic or "soak")
+    # Now: who works on in the same folder meanwhile changes the commit.
+    facts = host.facts(ROOT) | {"open_files": open_files}
     with Started(entry, Ports(arguments.port)) as broker:
         happened = run(broker, settings, arguments)
-    facts = host.facts(ROOT) | {"open_files": open_files}
     looks = [vars(look) for look in happened.looks]
     raw = {"host": facts, "looks": looks, "failures": happened.failures, "failed": happened.failed, "steady": happened.steady}
     write_json(folder / "raw.json", raw)
@@ -193,7 +199,7 @@ class Slope:
         return self.lowest > 0 and self.median * self.rounds > GROWTH_BYTES_MAX
 
     def words(self):
-        low, middle, high = (f"{amount / 1024:+.1f}" for amount in (self.lowest, self.median, self.highest))
+        low, middle, high = (f"{round(amount / 1024, 1) + 0.0:+.1f}" for amount in (self.lowest, self.median, self.highest))
         return f"Over the last {self.rounds} rounds it changed by {middle} KiB a round (95 %: {low} to {high})."
 
 
@@ -220,8 +226,7 @@ def summary(happened, entry, arguments, facts):
         verdict += f"{mib(found[1])} after the last. {slope(happened.looks).words()}"
         if all(look.allocated_bytes is not None for look in happened.looks):
             held = slope(happened.looks, "allocated_bytes")
-            verdict += f" What the broker itself holds {'grew' if held.is_growth else 'did not grow'}: {held.words()}"
-    latency = happened.steady.get("latency") or {}
+            verdict += f" What the broker itself holds {'grew' if held.is_growth else 'did not grow'}. {held.words()}"
     lines = [
         f"# Soak of {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}",
         "",
@@ -232,7 +237,7 @@ def summary(happened, entry, arguments, facts):
         "",
         verdict + (" Every message was accounted for." if is_true else ""),
         "",
-        f"Steady traffic: {happened.steady.get('truth')}, latency in us {latency}.",
+        steady_words(happened.steady),
         "",
         *(f"- **{text}**" for text in happened.failures),
         *([""] if happened.failures else []),
@@ -244,6 +249,17 @@ def summary(happened, entry, arguments, facts):
         "",
     ]
     return "\n".join(lines), is_true and found is not None and not has_grown
+
+
+def steady_words(steady):
+    """What came of the steady traffic, in a sentence or two."""
+    truth, latency = steady.get("truth"), steady.get("latency")
+    if not truth or not latency:
+        return f"Steady traffic: **{steady.get('said') or 'nothing is known'}**."
+    counts = ", ".join(f"{truth[what]} {what.replace('_', ' ')}" for what in WRONGS)
+    late = ", ".join(f"{name} {milliseconds(latency[key])}" for name, key in LATENCIES.items())
+    text = f"Steady traffic: {latency['count']:,} messages, {counts}; latency in ms: {late}."
+    return text if steady["is_true"] else f"{text} **{steady['said']}**."
 
 
 def mib(amount):

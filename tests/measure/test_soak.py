@@ -57,7 +57,7 @@ class Words(unittest.TestCase):
         text, is_good = told(Soak(grown, [], {"is_true": True}))
         self.assertFalse(is_good)
         self.assertIn("**Memory grew**", text)
-        self.assertIn("What the broker itself holds did not grow: Over the last 10 rounds it changed by +0.0 KiB", text)
+        self.assertIn("What the broker itself holds did not grow. Over the last 10 rounds it changed by +0.0 KiB", text)
         self.assertIn("| 1.0 | 10.00 MiB | 5.00 MiB |", text)
 
     def test_steady_and_true_is_good(self):
@@ -77,6 +77,17 @@ class Words(unittest.TestCase):
             text, is_good = told(happened)
             self.assertFalse(is_good)
             self.assertIn(words, text)
+
+    def test_the_steady_traffic_is_told_in_words(self):
+        truth = {"lost": 0, "duplicated": 2, "out_of_order": 0, "foreign": 0, "unreadable": 0, "stalls": 0, "worst": []}
+        latency = {"count": 7200, "p50_us": 93.4, "p99_us": 2922.5, "p99_9_us": 6799.4, "max_us": 31752.2}
+        steady = {"is_true": False, "said": "2 duplicated; exit code 3", "truth": truth, "latency": latency}
+        text, _ = told(Soak(looks(9, 9, 9, 9, 9, 9), [], steady))
+        counts = "7,200 messages, 0 lost, 2 duplicated, 0 out of order, 0 foreign, 0 unreadable; latency in ms: "
+        late = "median 0.093, 99 % 2.92, 99.9 % 6.80, longest 31.8. **2 duplicated; exit code 3**."
+        self.assertIn(f"Steady traffic: {counts}{late}", text)
+        text, _ = told(Soak(looks(9, 9), [], {"is_true": False, "said": "no report", "truth": None, "latency": None}))
+        self.assertIn("Steady traffic: **no report**.", text)
 
     def test_flags_that_make_no_sense_are_refused(self):
         for words in (["--minutes", "0"], ["--rate", "0"], ["--settle", "-1"]):
