@@ -135,13 +135,7 @@ impl Caller {
     /// Sends CONNECT; answers whether it is let in or closed without a word.
     #[track_caller]
     pub(super) fn is_let_in(&mut self, words: &str) -> bool {
-        match self.asks_to_be_let_in(words) {
-            Some(code) => {
-                assert_eq!(code, ReasonCode::Success);
-                true
-            }
-            None => false,
-        }
+        self.asks_to_be_let_in(words).inspect(|code| assert_eq!(*code, ReasonCode::Success)).is_some()
     }
 
     /// Sends CONNECT; answers the code of CONNACK, or nothing if it is closed without a word.
