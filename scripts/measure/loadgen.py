@@ -15,6 +15,8 @@ LEAVE_S = 20
 # Exit codes of loadgen.
 UNTRUE = 3
 STOPPED = 130
+# What makes a run untrue, by the names loadgen counts it under.
+WRONGS = ("lost", "duplicated", "out_of_order", "foreign")
 
 
 @dataclass(frozen=True)

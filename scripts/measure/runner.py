@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from .brokers import Absent
-from .loadgen import STOPPED, Command, Run, load, meanwhile
+from .loadgen import STOPPED, WRONGS, Command, Run, load, meanwhile
 from .loads import Load
 from .process import StartError, broker_of
 from .stays import PIECE_S, between, looks, pieces_of
@@ -140,8 +140,7 @@ def line(run, load_, rounds):
 
 def wrongs(run):
     """What loadgen counted that may not be, by its own words."""
-    names = ("lost", "duplicated", "out_of_order", "foreign")
-    return {name: run.truth[name] for name in names if run.truth and run.truth[name]}
+    return {name: run.truth[name] for name in WRONGS if run.truth and run.truth[name]}
 
 
 def clock(seconds):

@@ -11,7 +11,7 @@ from statistics import median
 from . import host
 from .brokers import KINDS, Entry, version_of
 from .cores import check_cores, parse_cores, show_cores, usable_cores
-from .loadgen import Command, Settings, load
+from .loadgen import WRONGS, Command, Settings, load
 from .loads import free_load
 from .options import ROOT, UsageError, add_places, main, new_parser, programs
 from .process import Ports, Started, raise_open_files
@@ -44,8 +44,7 @@ CERTAIN = 1.96
 SETTLE_S = 12.0
 ROUNDS_MIN = 6
 
-# What loadgen counts of messages that did not come as they should, and the delays of the others.
-WRONGS = ("lost", "duplicated", "out_of_order", "foreign", "unreadable")
+# The delays of the steady traffic that are told.
 LATENCIES = {"median": "p50_us", "99 %": "p99_us", "99.9 %": "p99_9_us", "longest": "max_us"}
 
 DESCRIPTION = """\
@@ -109,15 +108,16 @@ def soak(words):
     version = version_of(KINDS["corecast"], corecast.resolve())
     entry = Entry("corecast", "corecast", program=corecast.resolve(), version=version, cores=tuple(cores))
     settings = Settings(loadgen, tuple(load_cores), spins=False, duration_s=2.0, warmup_s=0.2)
-    folder = new_folder(arguments.results, time.strftime("%Y-%m-%d"), arguments.topic or "soak")
-    # Now: who works on in the same folder meanwhile changes the commit.
+    # Now: it may be another day when it is over, and who works on in the same folder meanwhile changes the commit.
+    date = time.strftime("%Y-%m-%d")
+    folder = new_folder(arguments.results, date, arguments.topic or "soak")
     facts = host.facts(ROOT) | {"open_files": open_files}
     with Started(entry, Ports(arguments.port)) as broker:
         happened = run(broker, settings, arguments)
     looks = [vars(look) for look in happened.looks]
     raw = {"host": facts, "looks": looks, "failures": happened.failures, "failed": happened.failed, "steady": happened.steady}
     write_json(folder / "raw.json", raw)
-    text, is_good = summary(happened, entry, arguments, facts)
+    text, is_good = summary(happened, entry, arguments, facts, date)
     write_text(folder / "summary.md", text)
     print(text)
     return 0 if is_good else 1
@@ -214,7 +214,7 @@ def slope(looks, what="pss_bytes"):
     return Slope(median(slopes), slopes[lowest], slopes[highest], count)
 
 
-def summary(happened, entry, arguments, facts):
+def summary(happened, entry, arguments, facts, date):
     """The text, and whether all is well."""
     found = growth(happened.looks)
     is_true = happened.steady.get("is_true", False) and not happened.failures
@@ -228,7 +228,7 @@ def summary(happened, entry, arguments, facts):
             held = slope(happened.looks, "allocated_bytes")
             verdict += f" What the broker itself holds {'grew' if held.is_growth else 'did not grow'}. {held.words()}"
     lines = [
-        f"# Soak of {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}",
+        f"# Soak of {arguments.minutes:g} minutes, {date}",
         "",
         f"Corecast {entry.version} on CPU {show_cores(entry.cores)}, {facts['cpu']}, Linux {facts['kernel']}.",
         f"Steady: 100 pairs, QoS 1, {arguments.rate} messages a second in all. Beside it rounds of churn, each of:",
@@ -256,7 +256,7 @@ def steady_words(steady):
     truth, latency = steady.get("truth"), steady.get("latency")
     if not truth or not latency:
         return f"Steady traffic: **{steady.get('said') or 'nothing is known'}**."
-    counts = ", ".join(f"{truth[what]} {what.replace('_', ' ')}" for what in WRONGS)
+    counts = ", ".join(f"{truth[what]} {what.replace('_', ' ')}" for what in (*WRONGS, "unreadable"))
     late = ", ".join(f"{name} {milliseconds(latency[key])}" for name, key in LATENCIES.items())
     text = f"Steady traffic: {latency['count']:,} messages, {counts}; latency in ms: {late}."
     return text if steady["is_true"] else f"{text} **{steady['said']}**."

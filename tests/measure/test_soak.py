@@ -18,7 +18,7 @@ def looks(*sizes):
 def told(happened):
     arguments = argparse.Namespace(minutes=9.0, rate=100)
     entry = made.entry("corecast", "corecast")
-    return summary(happened, entry, arguments, FACTS)
+    return summary(happened, entry, arguments, FACTS, "2026-11-27")
 
 
 class Growth(unittest.TestCase):
@@ -63,6 +63,7 @@ class Words(unittest.TestCase):
     def test_steady_and_true_is_good(self):
         text, is_good = told(Soak(looks(9, 9, 9, 9, 9, 9), [], {"is_true": True}))
         self.assertTrue(is_good)
+        self.assertIn("# Soak of 9 minutes, 2026-11-27\n", text)
         self.assertIn("**Memory did not grow**: 9.00 MiB", text)
         self.assertIn("Every message was accounted for.", text)
 
